@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/config.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <limits>
+
+#include "core/config_check.hpp"
+#include "core/config_reader.hpp"
+#include "core/limits.hpp"
+#include "core/log_line.hpp"
+#include "core/status.hpp"
+#include "core/text.hpp"
+#include "core/unique_fd.hpp"
+#include "fmt/format.h"
+
+namespace flow::core {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kPortMax = 65535;
+constexpr std::int64_t kCountMax = std::numeric_limits<std::uint32_t>::max();
+
+// A file being read: what its sections share.
+struct Source {
+  fs::path folder;  // absolute
+  const Environment& environment;
+  ConfigErrors& errors;
+
+  std::string absolute(const std::string& path) const {
+    return (folder / path).lexically_normal().string();
+  }
+  TableReader reader(const toml::table& table, std::string label) const {
+    return {table, std::move(label), environment, errors};
+  }
+};
+
+void read_gateway(TableReader gateway, GatewayConfig& to) {
+  gateway.text("host", to.host);
+  to.port_at = gateway.integer("port", 0, kPortMax, to.port);
+  gateway.duration("timeout_send", Zero::Refused, to.timeout_send);
+  gateway.size("max_message", limits::kMessageBytesMax, to.max_message);
+  gateway.integer("max_in_flight", 1, kCountMax, to.max_in_flight);
+  gateway.status_code("http_dry_run_status", {200, 503}, to.http_dry_run_status);
+  gateway.refuse_others({"cors", "prefetch", "protocols", "retries", "tls"});
+}
+
+void read_health(TableReader health, HealthConfig& to) {
+  health.duration("heartbeat_interval", Zero::Refused, to.heartbeat_interval);
+  health.duration("heartbeat_timeout", Zero::Refused, to.heartbeat_timeout);
+  health.refuse_others();
+}
+
+void read_supervise(TableReader supervise, SuperviseConfig& to) {
+  supervise.choice<RestartPolicy>("restart",
+                                  {{"on-failure", RestartPolicy::OnFailure},
+                                   {"always", RestartPolicy::Always},
+                                   {"never", RestartPolicy::Never}},
+                                  to.restart);
+  supervise.integer("restarts", 0, kCountMax, to.restarts);
+  supervise.duration("restart_window", Zero::Refused, to.restart_window);
+  supervise.duration("lame_duck", Zero::Allowed, to.lame_duck);
+  supervise.duration("drain_timeout", Zero::Allowed, to.drain_timeout);
+  supervise.refuse_others();
+}
+
+void read_log(TableReader log, LogConfig& to) {
+  std::vector<std::pair<std::string_view, std::string>> levels;
+  for (const std::string_view level : kLogLevels) levels.emplace_back(level, level);
+  log.choice<std::string>("level", levels, to.level);
+  log.choice<LogFormat>("format", {{"text", LogFormat::Text}, {"json", LogFormat::Json}},
+                        to.format);
+  log.refuse_others();
+}
+
+ExecutorDraft read_executor(const Source& source, const toml::table& table, std::size_t index) {
+  TableReader executor = source.reader(table, "[[executors]]");
+  ExecutorDraft draft;
+  ExecutorConfig& to = draft.config;
+  to.at = begin_of(table.source());
+
+  to.name = fmt::format("executor{}", index);
+  draft.name_at = executor.text("name", to.name);
+  if (draft.name_at.line == 0) draft.name_at = to.at;
+
+  if (!table.contains("uses")) {
+    source.errors.add(
+        to.at, fmt::format("executor {} has no `uses`: name its plugin", in_quotes(to.name)));
+  }
+  to.uses_at = executor.text("uses", to.uses);
+  if (to.uses.find('/') != std::string::npos) to.uses = source.absolute(to.uses);
+  executor.value_map("uses_with", to.uses_with);
+
+  executor.text("host", to.host);
+  to.port_at = executor.integer("port", 0, kPortMax, to.port);
+  executor.integer("replicas", 1, limits::kReplicasMax, to.replicas);
+  executor.duration("timeout_ready", Zero::Refused, to.timeout_ready);
+
+  std::vector<PlacedText> needs;
+  const Location needs_at = executor.texts("needs", needs);
+  if (needs_at.line != 0 && needs.empty()) {
+    source.errors.add(needs_at, "needs is empty: name an executor, or \"gateway\" for the entry");
+  }
+  if (table.contains("needs")) draft.needs = std::move(needs);
+
+  draft.process_at = executor.text("process", to.process);
+  executor.text_map("env", to.env);
+  executor.refuse_others({"external", "floating", "hang_budget", "min_ready", "polling", "retries",
+                          "shards", "timeout_send", "tls", "when"});
+  return draft;
+}
+
+void read_executors(const Source& source, const std::vector<const toml::table*>& tables,
+                    FlowConfig& config) {
+  if (tables.size() > limits::kExecutorsMax) {
+    source.errors.add(
+        begin_of(tables[limits::kExecutorsMax]->source()),
+        fmt::format("{} executors, at most {} are allowed", tables.size(), limits::kExecutorsMax));
+    return;
+  }
+  std::vector<ExecutorDraft> executors;
+  for (const toml::table* table : tables) {
+    executors.push_back(read_executor(source, *table, executors.size()));
+  }
+  check_names(executors, source.errors);
+  check_ports(config.gateway, executors, source.errors);
+  check_processes(executors, source.errors);
+  link_executors(executors, source.errors);
+  for (ExecutorDraft& executor : executors) config.executors.push_back(std::move(executor.config));
+}
+
+void read_flow(const Source& source, const toml::table& document, FlowConfig& config) {
+  TableReader flow = source.reader(document, "the file");
+  flow.text("name", config.name);
+
+  std::vector<PlacedText> plugins = {{"plugins", {}}};
+  flow.texts("plugins", plugins);
+  for (const PlacedText& folder : plugins) config.plugins.push_back(source.absolute(folder.text));
+
+  if (const auto* table = flow.table("gateway")) {
+    read_gateway(source.reader(*table, "[gateway]"), config.gateway);
+  }
+  if (const auto* table = flow.table("health")) {
+    read_health(source.reader(*table, "[health]"), config.health);
+  }
+  if (const auto* table = flow.table("supervise")) {
+    read_supervise(source.reader(*table, "[supervise]"), config.supervise);
+  }
+  if (const auto* table = flow.table("log")) {
+    read_log(source.reader(*table, "[log]"), config.log);
+  }
+  const std::vector<const toml::table*> executors = flow.tables("executors");
+  flow.refuse_others();
+  read_executors(source, executors, config);
+
+  const toml::array* listed = document["executors"].as_array();
+  if (!document.contains("executors") || (listed != nullptr && listed->empty())) {
+    source.errors.add({.line = 1, .column = 1},
+                      "there are no [[executors]]: a Flow has at least one");
+  }
+}
+
+absl::StatusOr<std::string> read_file(const std::string& file) {
+  const auto failed = [&file] { return system_error(errno, fmt::format("cannot read {}", file)); };
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return failed();
+
+  // One byte more than may be, so that parse_config sees what is too large.
+  std::string text(limits::kConfigBytesMax + 1, '\0');
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t count = ::read(fd.get(), text.data() + size, text.size() - size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failed();
+    if (count == 0) break;
+    size += static_cast<std::size_t>(count);
+  }
+  text.resize(size);
+  return text;
+}
+
+}  // namespace
+
+Environment process_environment() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr) return std::nullopt;
+    return value;
+  };
+}
+
+absl::StatusOr<FlowConfig> parse_config(std::string_view text, const std::string& file,
+                                        const Environment& environment) {
+  if (text.size() > limits::kConfigBytesMax) {
+    return error(absl::StatusCode::kInvalidArgument,
+                 at_place(file, {},
+                          fmt::format("larger than {} bytes, so not the configuration of a Flow",
+                                      limits::kConfigBytesMax)));
+  }
+  std::error_code failure;
+  const fs::path path = fs::absolute(file, failure);
+  if (failure) return system_error(failure.value(), fmt::format("the folder of {}", file));
+
+  ConfigErrors errors;
+  FlowConfig config;
+  config.file = file;
+  config.name = path.parent_path().filename().string();
+  if (config.name.empty()) config.name = "flow";  // at the root of the file system
+
+  if (const std::optional<toml::table> document = parse_toml(text, errors)) {
+    read_flow({path.parent_path(), environment, errors}, *document, config);
+  }
+  FLOW_RETURN_IF_ERROR(errors.status(file));
+  return config;
+}
+
+absl::StatusOr<FlowConfig> load_config(const std::string& file, const Environment& environment) {
+  FLOW_ASSIGN_OR_RETURN(const std::string text, read_file(file));
+  return parse_config(text, file, environment);
+}
+
+std::string at_location(const FlowConfig& config, Location location, std::string_view message) {
+  return at_place(config.file, location, message);
+}
+
+}  // namespace flow::core

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/value.hpp"
+
+// flow.toml as plain values: everything checked that can be checked without looking at a plugin,
+// a socket or another file. docs/config.md describes every key.
+namespace flow::core {
+
+enum class RestartPolicy { OnFailure, Always, Never };
+enum class LogFormat { Text, Json };
+
+struct GatewayConfig {
+  std::string host = "0.0.0.0";
+  std::uint16_t port = 12345;  // 0: any free one
+  Location port_at;
+  std::chrono::nanoseconds timeout_send = std::chrono::seconds(10);
+  std::uint64_t max_message = std::uint64_t{256} << 20;  // bytes
+  std::uint32_t max_in_flight = 4096;
+  int http_dry_run_status = 503;  // of a failing GET /dry_run; 200 for Jina's way
+};
+
+struct HealthConfig {
+  std::chrono::nanoseconds heartbeat_interval = std::chrono::milliseconds(250);
+  std::chrono::nanoseconds heartbeat_timeout = std::chrono::milliseconds(250);
+};
+
+struct SuperviseConfig {
+  RestartPolicy restart = RestartPolicy::OnFailure;
+  std::uint32_t restarts = 5;  // within restart_window
+  std::chrono::nanoseconds restart_window = std::chrono::seconds(60);
+  std::chrono::nanoseconds lame_duck{0};
+  std::chrono::nanoseconds drain_timeout = std::chrono::seconds(30);
+};
+
+struct LogConfig {
+  std::string level = "info";  // trace, debug, info, warning, error, off
+  LogFormat format = LogFormat::Text;
+};
+
+struct ExecutorConfig {
+  std::string name;  // unique; not "gateway"
+  std::string uses;  // a plugin's name, or a path with a '/' (then absolute)
+  Location uses_at;
+  Value uses_with{Value::Map{}, {}};  // always a map
+  std::string host = "0.0.0.0";       // what it binds
+  std::uint16_t port = 0;             // replica i gets port + i; 0: any free one
+  Location port_at;
+  std::uint32_t replicas = 1;
+  std::vector<std::string> needs;  // names of executors; empty: the gateway itself
+  std::string process;             // executors that name the same one share it; "": its own
+  std::map<std::string, std::string> env;
+  std::chrono::nanoseconds timeout_ready = std::chrono::seconds(60);
+  Location at;  // of its [[executors]]
+};
+
+struct FlowConfig {
+  std::string file;                  // as messages name it
+  std::string name;                  // default: the file's folder
+  std::vector<std::string> plugins;  // folders, absolute; default: "plugins" beside the file
+  GatewayConfig gateway;
+  HealthConfig health;
+  SuperviseConfig supervise;
+  LogConfig log;
+  std::vector<ExecutorConfig> executors;  // in the file's order, at least one
+};
+
+// What `${VAR}` in a string is replaced by; nullopt if it is not set.
+using Environment = std::function<std::optional<std::string>(const std::string&)>;
+Environment process_environment();
+
+// Parses the text of a file. Relative paths are made absolute against the file's folder. An error's
+// message holds everything that is wrong, one "file:line:column: what is wrong" per line.
+absl::StatusOr<FlowConfig> parse_config(std::string_view text, const std::string& file,
+                                        const Environment& environment);
+
+// Reads and parses a file.
+absl::StatusOr<FlowConfig> load_config(const std::string& file, const Environment& environment);
+
+// "flow.toml:12:8: message", the form of every message about a place in the file.
+std::string at_location(const FlowConfig& config, Location location, std::string_view message);
+
+}  // namespace flow::core

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+// The service manager's notify protocol (man sd_notify), spoken by every child to flow-host and by
+// flow-host to systemd: datagrams of KEY=value lines to the socket that $NOTIFY_SOCKET names.
+namespace flow::core {
+
+// Keys beyond systemd's own READY=1, STOPPING=1 and STATUS=text.
+namespace notify_key {
+// Which executor a message is about, if several share a process; otherwise it is about all of it.
+inline constexpr std::string_view kExecutor = "X_FLOW_EXECUTOR";
+// Why the process is about to exit with status 1, in words for people.
+inline constexpr std::string_view kFailure = "X_FLOW_FAILURE";
+// The gateway's verdict on the whole Flow, "1" or "0"; STATUS says why not.
+inline constexpr std::string_view kFlowReady = "X_FLOW_READY";
+}  // namespace notify_key
+
+using NotifyMessage = std::map<std::string, std::string, std::less<>>;
+
+// A value keeps its line breaks out of the protocol: they become blanks.
+std::string format_notify(const NotifyMessage& message);
+// Lines without '=' are an error; of two lines with one key the last counts.
+absl::StatusOr<NotifyMessage> parse_notify(std::string_view datagram);
+
+// Sends to the socket that $NOTIFY_SOCKET named when this was constructed (a path, or '@' and an
+// abstract name); does nothing if it named none. Takes the variable out of the environment, so
+// that no grandchild speaks in our name: construct before any thread exists. Thread-safe.
+class Notifier {
+ public:
+  Notifier();
+  Notifier(const Notifier&) = delete;
+  Notifier& operator=(const Notifier&) = delete;
+  ~Notifier();
+
+  // Waits for room in the receiver's queue, for kNotifySendTimeout at the most, and after that in
+  // vain not again until one got through; a message that cannot be sent is lost, as the protocol
+  // has it.
+  void send(const NotifyMessage& message) const;
+
+ private:
+  std::string address_;  // as for sockaddr_un, a leading NUL for abstract names; empty: none
+  int socket_ = -1;
+  mutable std::atomic<bool> patient_ = true;  // the last message got through
+};
+
+// Called first in a supervised child's main(): if $FLOW_SUPERVISOR_PID is set, asks the kernel for
+// SIGKILL when that parent dies, and fails if it has died already. Nothing to do if unset.
+absl::Status follow_supervisor();
+
+}  // namespace flow::core

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/executor/call.hpp"
+
+#include "core/limits.hpp"
+#include "host/executor/call_pool.hpp"
+#include "host/executor/clock.hpp"
+
+namespace flow::host {
+
+void Call::begin(const CallSpec& spec, std::uint32_t tag) {
+  const std::lock_guard lock(mutex_);
+  spec_ = spec;
+  documents_.emplace(*spec.message, tag, spec.bytes_max);
+  cancelled_.store(false, std::memory_order_relaxed);
+  holders_.store(1, std::memory_order_relaxed);
+  early_status_ = FLOW_OK;
+  cancel_told_ = false;
+  error_.clear();
+  state_.store(State::Queued, std::memory_order_release);
+}
+
+void Call::clear() {
+  const std::lock_guard lock(mutex_);
+  state_.store(State::Unused, std::memory_order_release);
+  documents_.reset();
+  spec_ = {};
+}
+
+bool Call::start(std::uint64_t now_ns) {
+  const bool expired = now_ns >= spec_.deadline_ns;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!expired && !cancelled_.load(std::memory_order_relaxed)) {
+      state_.store(State::Running, std::memory_order_release);
+      return true;
+    }
+  }
+  refuse(expired ? FLOW_DEADLINE_EXCEEDED : FLOW_CANCELLED,
+         expired ? "the deadline passed while the request waited for the executor"
+                 : "the caller left while the request waited for the executor");
+  return false;
+}
+
+Call::AfterReturn Call::returned(flow_status status, std::uint32_t plugin_flags) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ == State::FinishedEarly) {
+      if (status != FLOW_PENDING) {
+        pool_.logger().error("process() returned a final status after call_finish(): ignored");
+      }
+      status = early_status_;
+    } else if (status == FLOW_PENDING && (plugin_flags & FLOW_ASYNC) != 0) {
+      state_.store(State::Pending, std::memory_order_release);
+      if (!cancelled_.load(std::memory_order_relaxed)) return AfterReturn::Nothing;
+      hold();  // the plugin may finish before it is told
+      return AfterReturn::TellCancel;
+    } else if (status == FLOW_PENDING) {
+      error_ = "process() returned FLOW_PENDING, but the plugin's flags lack FLOW_ASYNC";
+      status = FLOW_INTERNAL;
+    }
+    state_.store(State::Over, std::memory_order_release);
+  }
+  end(status);
+  return AfterReturn::Nothing;
+}
+
+void Call::refuse(flow_status status, std::string_view text) {
+  {
+    const std::lock_guard lock(mutex_);
+    state_.store(State::Over, std::memory_order_release);
+  }
+  spec_.origin->call_finished({status, std::string(text), Outcome::Started::No});
+}
+
+bool Call::caller_left() {
+  cancelled_.store(true, std::memory_order_relaxed);
+  const std::lock_guard lock(mutex_);
+  if (state_ != State::Pending || cancel_told_) return false;
+  hold();
+  return true;
+}
+
+bool Call::begin_cancel() {
+  const std::lock_guard lock(mutex_);
+  if (state_ != State::Pending || cancel_told_) return false;
+  cancel_told_ = true;
+  return true;
+}
+
+Call::Finish Call::finish(flow_status status) {
+  if (status == FLOW_PENDING) status = FLOW_UNKNOWN;
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ == State::Running) {
+      // process() has not returned and may still look at the documents.
+      early_status_ = status;
+      state_.store(State::FinishedEarly, std::memory_order_release);
+      return Finish::Accepted;
+    }
+    if (state_ != State::Pending) {
+      pool_.logger().error("call_finish() on a call that is finished already: ignored (rule A9)");
+      return Finish::Ignored;
+    }
+    state_.store(State::Over, std::memory_order_release);
+  }
+  end(status);
+  return Finish::Accepted;
+}
+
+// The call is released, and perhaps used again, as soon as its origin knows.
+void Call::end(flow_status status) {
+  documents_->finish();
+  Outcome outcome{status, {}, Outcome::Started::Yes};
+  {
+    const std::lock_guard lock(mutex_);
+    outcome.text = std::move(error_);
+  }
+  spec_.origin->call_finished(outcome);
+}
+
+void Call::set_error(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  error_.assign(text.substr(0, core::limits::kErrorTextMax));
+}
+
+bool Call::is_cancelled() const {
+  if (cancelled_.load(std::memory_order_relaxed)) return true;
+  return spec_.deadline_ns != UINT64_MAX && monotonic_ns() >= spec_.deadline_ns;
+}
+
+bool Call::is_alive() const {
+  const State now = state();
+  return now == State::Running || now == State::Pending;
+}
+
+void Call::release() {
+  if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) pool_.give_back(*this);
+}
+
+}  // namespace flow::host

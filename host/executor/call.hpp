@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "flow/plugin.h"
+#include "host/executor/documents.hpp"
+#include "jina.pb.h"
+
+// The opaque type of the ABI: plugins hold pointers to it, and each is a flow::host::Call.
+struct flow_call {};
+
+namespace flow::host {
+
+// How a call ended.
+struct Outcome {
+  flow_status status = FLOW_OK;
+  std::string text;                                       // what the plugin said about it, or we
+  enum class Started { No, Yes } started = Started::Yes;  // did the plugin see the call?
+};
+
+// Whoever waits for a call: the RPC behind it.
+class CallOrigin {
+ public:
+  // Once per call, on any thread. The plugin does not touch the message any more.
+  virtual void call_finished(const Outcome& outcome) = 0;
+
+ protected:
+  ~CallOrigin() = default;
+};
+
+struct CallSpec {
+  CallOrigin* origin = nullptr;
+  jina::DataRequestProto* message = nullptr;
+  const google::protobuf::Struct* parameters = nullptr;  // nullptr: the message's own
+  std::string_view endpoint;                             // of the message
+  std::string_view trace;                                // W3C traceparent, or empty
+  std::uint64_t deadline_ns = UINT64_MAX;                // CLOCK_MONOTONIC
+  std::uint64_t bytes_max = UINT64_MAX;                  // of one value that the plugin sets
+};
+
+class CallPool;
+
+// One process() from the moment its request is accepted until nobody can touch it any more: the RPC
+// is done, process() has returned and cancel() has returned. Whatever a plugin does with
+// call_finish (rule A9), the call ends exactly once.
+//
+//   Queued --start--> Running --returned(final)--------------------------> Over
+//      |                 |----returned(PENDING)--> Pending --finish------> Over
+//      |                 '----finish--> FinishedEarly --returned(any)----> Over
+//      '-- expired or cancelled ----------------------------------------> Over
+//
+// Thread-safe, but for documents(), which follow the ABI's [call].
+class Call : public flow_call {
+ public:
+  enum class State { Unused, Queued, Running, FinishedEarly, Pending, Over };
+  enum class Finish { Accepted, Ignored };
+
+  explicit Call(CallPool& pool) : pool_(pool) {}
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  // ---- by the pool
+  void begin(const CallSpec& spec, std::uint32_t tag);
+  void clear();
+
+  // ---- by the dispatcher
+  // False if the call is over instead, since its caller left or its deadline passed.
+  bool start(std::uint64_t now_ns);
+  // process() has returned. Nobody but the plugin may touch the call after FLOW_PENDING; true if
+  // the plugin must be told that the caller left meanwhile.
+  enum class AfterReturn { Nothing, TellCancel };
+  AfterReturn returned(flow_status status, std::uint32_t plugin_flags);
+  // Ends a call that was never started.
+  void refuse(flow_status status, std::string_view text);
+
+  // ---- by the RPC
+  // The caller is gone; true if the plugin must be told.
+  bool caller_left();
+
+  // ---- by whoever tells the plugin
+  // True once, and only while the call is pending.
+  bool begin_cancel();
+
+  // ---- by the plugin, through flow_host
+  Finish finish(flow_status status);  // logs what it ignores
+  void set_error(std::string_view text);
+  bool is_cancelled() const;
+  bool is_alive() const;  // between the start of process() and the end of the call
+  Documents& documents() { return *documents_; }
+  // What process() gets: it lives as long as the call, since an asynchronous plugin may keep it.
+  flow_request& request() { return request_; }
+
+  // ---- keeping it
+  void hold() { holders_.fetch_add(1, std::memory_order_relaxed); }
+  void release();
+
+  const CallSpec& spec() const { return spec_; }
+  State state() const { return state_.load(std::memory_order_acquire); }
+
+ private:
+  void end(flow_status status);  // state_ is Over already
+
+  CallPool& pool_;
+  CallSpec spec_;
+  std::optional<Documents> documents_;
+  flow_request request_{};
+  std::atomic<bool> cancelled_{false};
+  std::atomic<std::uint32_t> holders_{0};
+
+  mutable std::mutex mutex_;  // guards what follows; state_ may be read without
+  std::atomic<State> state_{State::Unused};
+  flow_status early_status_ = FLOW_OK;
+  bool cancel_told_ = false;
+  std::string error_;
+};
+
+}  // namespace flow::host

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "core/log.hpp"
+#include "flow/plugin.h"
+#include "google/protobuf/struct.pb.h"
+#include "host/executor/call.hpp"
+
+namespace flow::host {
+
+// One executor that a plugin created, behind C++ types. Says nothing about threads: the dispatcher
+// sees to it that each function is called where and when the ABI allows.
+class PluginExecutor {
+ public:
+  // `table` has passed check_table. `config` is what create() gets.
+  PluginExecutor(const flow_plugin& table, google::protobuf::Struct config, core::Logger logger);
+  PluginExecutor(const PluginExecutor&) = delete;
+  PluginExecutor& operator=(const PluginExecutor&) = delete;
+
+  // [setup]
+  absl::Status create();
+  void destroy();
+  // [work] Runs process(). True: the plugin must be told that the caller of this call left.
+  Call::AfterReturn process(Call& call);
+  // [any]
+  absl::Status health();
+  void cancel(Call& call);
+
+  bool has_health() const;
+  bool has_cancel() const;
+  std::uint32_t flags() const { return table_.flags; }
+
+ private:
+  // The table that plugins see; its functions find their way back by being derived from it.
+  struct Host : flow_host {
+    Host(core::Logger logger);
+
+    core::Logger logger;
+    std::mutex mutex;
+    std::string error;  // the last text of error() without a call
+    std::string take_error();
+  };
+  static flow_host functions();
+
+  absl::Status to_status(flow_status status, std::string_view function);
+
+  const flow_plugin& table_;
+  const google::protobuf::Struct config_;
+  Host host_;
+  flow_executor* executor_ = nullptr;  // may be nullptr although created: the plugin's choice
+  bool created_ = false;
+};
+
+}  // namespace flow::host

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/executor/serve.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/log.hpp"
+#include "core/notify.hpp"
+#include "core/status.hpp"
+#include "fmt/format.h"
+#include "host/executor/served_executor.hpp"
+#include "host/executor/signals.hpp"
+#include "host/plugin/library.hpp"
+#include "host/plugin/resolve.hpp"
+
+namespace flow::host {
+namespace {
+
+using Executors = std::vector<std::unique_ptr<ServedExecutor>>;
+
+// What went wrong, and with which executor if with one alone.
+struct Failure {
+  std::string executor;
+  absl::Status status;
+};
+
+const core::ExecutorConfig* find_executor(const core::FlowConfig& config, const std::string& name) {
+  const auto found = std::find_if(config.executors.begin(), config.executors.end(),
+                                  [&](const auto& executor) { return executor.name == name; });
+  return found == config.executors.end() ? nullptr : &*found;
+}
+
+void tell_status(const core::Notifier& notifier, const Identity& identity, std::string text) {
+  notifier.send(
+      {{std::string(core::notify_key::kExecutor), identity.executor}, {"STATUS", std::move(text)}});
+}
+
+// Finds and loads the plugin of one replica. Only the executors that this process serves: the
+// others' plugins need not even be on this machine.
+absl::StatusOr<ServedExecutorSpec> prepare(const core::FlowConfig& config, const ServeSpec& spec) {
+  const auto* executor = find_executor(config, spec.executor);
+  if (executor == nullptr) {
+    return core::error(absl::StatusCode::kNotFound,
+                       fmt::format("{} has no executor \"{}\"", config.file, spec.executor));
+  }
+  core::FlowConfig alone = config;
+  alone.executors = {*executor};
+  FLOW_ASSIGN_OR_RETURN(auto resolved, resolve_plugins(alone));
+  auto& plugin = resolved.front();
+  FLOW_ASSIGN_OR_RETURN(const flow_plugin* table, load_plugin(plugin.path, plugin.info));
+
+  ServedExecutorSpec served;
+  served.identity = {spec.executor, spec.replica, ::getpid(), std::move(plugin.info),
+                     std::move(plugin.build_id)};
+  served.table = table;
+  served.config = std::move(plugin.config);
+  served.listen = {spec.tcp_address, spec.unix_path};
+  served.bytes_max = config.gateway.max_message;
+  served.health_interval = config.health.heartbeat_interval;
+  return served;
+}
+
+std::optional<Failure> load_all(const core::FlowConfig& config, const std::vector<ServeSpec>& specs,
+                                const core::LogConfig& log, Executors& executors) {
+  for (const auto& spec : specs) {
+    auto served = prepare(config, spec);
+    if (!served.ok()) return Failure{spec.executor, served.status()};
+    auto logger = core::make_logger(served->identity.name(), log);
+    logger->debug("plugin \"{}\" {} is loaded", served->identity.plugin.id(),
+                  served->identity.plugin.version());
+    executors.push_back(std::make_unique<ServedExecutor>(*std::move(served), std::move(logger)));
+  }
+  return std::nullopt;
+}
+
+std::optional<Failure> create_and_listen(const core::Notifier& notifier, Executors& executors) {
+  for (auto& executor : executors) {
+    const auto& identity = executor->identity();
+    tell_status(notifier, identity,
+                fmt::format("plugin \"{}\" is in create()", identity.plugin.id()));
+    if (auto status = executor->create(); !status.ok()) {
+      return Failure{
+          identity.executor,
+          core::with_context(status, fmt::format("plugin \"{}\" {}", identity.plugin.id(),
+                                                 identity.plugin.version()))};
+    }
+  }
+  for (auto& executor : executors) {
+    if (auto status = executor->listen(); !status.ok()) {
+      return Failure{executor->identity().executor, status};
+    }
+    executor->logger().debug("start listening on {}", executor->server().tcp_address());
+  }
+  for (auto& executor : executors) {
+    tell_status(notifier, executor->identity(), "ready and listening");
+    executor->logger().debug("ready and listening");
+  }
+  return std::nullopt;
+}
+
+// False if a plugin still holds a call when time is up.
+bool drain(const core::SuperviseConfig& config, Executors& executors) {
+  for (auto& executor : executors) executor->announce_stop();
+  std::this_thread::sleep_for(config.lame_duck);
+  const auto deadline = std::chrono::steady_clock::now() + config.drain_timeout;
+  bool all = true;
+  for (auto& executor : executors) {
+    if (executor->drain(deadline)) continue;
+    all = false;
+    const auto calls = executor->calls_in_hand();
+    executor->logger().error("{} {} did not end within drain_timeout: ending without destroy()",
+                             calls, calls == 1 ? "call" : "calls");
+  }
+  if (!all) return false;
+  for (auto executor = executors.rbegin(); executor != executors.rend(); ++executor) {
+    (*executor)->stop();
+  }
+  return true;
+}
+
+// Without destructors: threads may be inside a plugin that does not return.
+[[noreturn]] void end_at_once(int status) { std::_Exit(status); }
+
+int report(const Failure& failure, const core::Notifier& notifier, spdlog::logger& logger) {
+  const std::string text(core::message(failure.status));
+  logger.error("{}", text);
+  core::NotifyMessage message{{std::string(core::notify_key::kFailure), text}};
+  if (!failure.executor.empty()) {
+    message.emplace(core::notify_key::kExecutor, failure.executor);
+  }
+  notifier.send(message);
+  return 1;
+}
+
+}  // namespace
+
+int serve_executors(const core::FlowConfig& config, const std::vector<ServeSpec>& specs) {
+  const auto followed = core::follow_supervisor();
+  const core::Notifier notifier;
+  StopSignals signals;
+  // A log that nobody reads any more is no reason to end.
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto log = core::effective_log_config(config.log, core::process_environment());
+  const auto name = specs.size() == 1
+                        ? fmt::format("{}/rep-{}", specs[0].executor, specs[0].replica)
+                        : std::string("flow-host");
+  const auto logger = core::make_logger(name, log.value_or(config.log));
+  if (!followed.ok()) return report({{}, followed}, notifier, *logger);
+  if (!log.ok()) return report({{}, log.status()}, notifier, *logger);
+
+  Executors executors;
+  if (const auto failure = load_all(config, specs, *log, executors)) {
+    return report(*failure, notifier, *logger);
+  }
+
+  std::optional<Failure> failure;
+  if (signals.wait_while([&] { failure = create_and_listen(notifier, executors); })) {
+    // Nobody was served yet, and create() cannot be interrupted.
+    notifier.send({{"STOPPING", "1"}});
+    end_at_once(0);
+  }
+  if (failure) return report(*failure, notifier, *logger);
+  notifier.send({{"READY", "1"}});
+
+  const int first = signals.wait();
+  notifier.send({{"STOPPING", "1"}});
+  logger->debug("stopping after signal {}", first);
+  bool drained = false;
+  if (const auto second =
+          signals.wait_while([&] { drained = drain(config.supervise, executors); })) {
+    logger->warn("stopping at once after a second signal");
+    end_at_once(128 + *second);
+  }
+  if (!drained) end_at_once(1);
+  logger->debug("stopped");
+  return 0;
+}
+
+}  // namespace flow::host

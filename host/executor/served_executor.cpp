@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/executor/served_executor.hpp"
+
+#include <thread>
+#include <utility>
+
+#include "core/limits.hpp"
+#include "core/status.hpp"
+
+namespace flow::host {
+namespace {
+
+using namespace std::chrono_literals;
+
+// What a stream that a client keeps open may delay the end of a drained server.
+constexpr auto kStreamGrace = 50ms;
+
+std::size_t workers_for(const ServedExecutorSpec& spec) {
+  return worker_count(spec.table->flags, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+// Calls in hand are those that wait and those that work, be it in a worker or, with FLOW_ASYNC,
+// anywhere: together they are the bound on what callers can pile up here.
+ServedExecutor::ServedExecutor(ServedExecutorSpec spec, core::Logger logger)
+    : spec_(std::move(spec)),
+      logger_(std::move(logger)),
+      executor_(*spec_.table, spec_.config, logger_),
+      pool_(core::limits::kCallQueueMax + workers_for(spec_), core::limits::kCallQueueMax, logger_),
+      attendant_(executor_, spec_.health_interval,
+                 [this](const absl::Status& health) { on_health(health); }),
+      dispatcher_(executor_, attendant_, workers_for(spec_)) {}
+
+ServedExecutor::~ServedExecutor() { stop(); }
+
+absl::Status ServedExecutor::create() { return dispatcher_.start(); }
+
+absl::Status ServedExecutor::listen() {
+  const ServiceContext context{spec_.identity, pool_, dispatcher_, attendant_, spec_.bytes_max};
+  FLOW_ASSIGN_OR_RETURN(server_, ExecutorServer::start(context, spec_.listen));
+  publish_health();
+  attendant_.start();
+  return absl::OkStatus();
+}
+
+void ServedExecutor::on_health(const absl::Status& health) {
+  {
+    const std::lock_guard lock(health_mutex_);
+    if (health.ok() == healthy_) return;
+    healthy_ = health.ok();
+  }
+  if (health.ok()) {
+    logger_->info("serving again");
+  } else {
+    logger_->warn("not serving: {}", core::message(health));
+  }
+  publish_health();
+}
+
+void ServedExecutor::publish_health() {
+  const std::lock_guard lock(health_mutex_);
+  server_->set_serving(healthy_ && !stopping_);
+}
+
+void ServedExecutor::announce_stop() {
+  {
+    const std::lock_guard lock(health_mutex_);
+    stopping_ = true;
+  }
+  publish_health();
+}
+
+bool ServedExecutor::drain(std::chrono::steady_clock::time_point deadline) {
+  announce_stop();
+  pool_.close();
+  return pool_.wait_until_idle(deadline);
+}
+
+void ServedExecutor::stop() {
+  attendant_.stop();  // it tells the server about the plugin's health
+  if (server_ != nullptr) server_->shut_down(kStreamGrace);
+  dispatcher_.stop();
+}
+
+}  // namespace flow::host

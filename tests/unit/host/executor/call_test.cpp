@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A call ends exactly once, whatever the plugin does and in whatever order.
+#include "host/executor/call.hpp"
+
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "core/log.hpp"
+#include "host/executor/call_pool.hpp"
+
+namespace flow::host {
+namespace {
+
+struct Origin final : CallOrigin {
+  void call_finished(const Outcome& outcome) override { outcomes.push_back(outcome); }
+  std::vector<Outcome> outcomes;
+};
+
+class CallTest : public testing::Test {
+ protected:
+  Call& queued(std::uint64_t deadline_ns = UINT64_MAX) {
+    CallSpec spec;
+    spec.origin = &origin_;
+    spec.message = &message_;
+    spec.deadline_ns = deadline_ns;
+    return *pool_.take(spec);
+  }
+  Call& running() {
+    Call& call = queued();
+    EXPECT_TRUE(call.start(0));
+    return call;
+  }
+  Call& pending() {
+    Call& call = running();
+    EXPECT_EQ(call.returned(FLOW_PENDING, FLOW_ASYNC), Call::AfterReturn::Nothing);
+    return call;
+  }
+
+  jina::DataRequestProto message_;
+  Origin origin_;
+  CallPool pool_{4, 2, core::make_logger("test", core::LogConfig{.level = "off"})};
+};
+
+TEST_F(CallTest, EndsWithWhatProcessReturns) {
+  running().returned(FLOW_NOT_FOUND, 0);
+  ASSERT_EQ(origin_.outcomes.size(), 1U);
+  EXPECT_EQ(origin_.outcomes[0].status, FLOW_NOT_FOUND);
+  EXPECT_EQ(origin_.outcomes[0].started, Outcome::Started::Yes);
+}
+
+TEST_F(CallTest, IsNotStartedAfterItsDeadlineOrItsCaller) {
+  EXPECT_FALSE(queued(100).start(100));
+  Call& left = queued();
+  EXPECT_FALSE(left.caller_left());
+  EXPECT_FALSE(left.start(0));
+
+  ASSERT_EQ(origin_.outcomes.size(), 2U);
+  EXPECT_EQ(origin_.outcomes[0].status, FLOW_DEADLINE_EXCEEDED);
+  EXPECT_EQ(origin_.outcomes[1].status, FLOW_CANCELLED);
+  EXPECT_EQ(origin_.outcomes[1].started, Outcome::Started::No);
+}
+
+TEST_F(CallTest, IgnoresEverythingAfterItsEnd) {
+  Call& call = pending();
+  EXPECT_EQ(call.finish(FLOW_OK), Call::Finish::Accepted);
+  EXPECT_EQ(call.finish(FLOW_INTERNAL), Call::Finish::Ignored);
+  EXPECT_FALSE(call.is_alive());
+  EXPECT_FALSE(call.begin_cancel());
+  EXPECT_FALSE(call.caller_left());
+  call.release();
+  EXPECT_EQ(call.finish(FLOW_INTERNAL), Call::Finish::Ignored);
+  EXPECT_EQ(origin_.outcomes.size(), 1U);
+}
+
+TEST_F(CallTest, WaitsForProcessToReturnIfItIsFinishedBefore) {
+  Call& call = running();
+  EXPECT_EQ(call.finish(FLOW_ABORTED), Call::Finish::Accepted);
+  EXPECT_TRUE(origin_.outcomes.empty());
+  call.returned(FLOW_PENDING, FLOW_ASYNC);
+  ASSERT_EQ(origin_.outcomes.size(), 1U);
+  EXPECT_EQ(origin_.outcomes[0].status, FLOW_ABORTED);
+}
+
+TEST_F(CallTest, IsToldOfItsCancellationOnce) {
+  Call& call = pending();
+  EXPECT_TRUE(call.caller_left());
+  EXPECT_TRUE(call.begin_cancel());
+  EXPECT_FALSE(call.begin_cancel());
+  EXPECT_FALSE(call.caller_left());
+  EXPECT_TRUE(call.is_cancelled());
+}
+
+TEST_F(CallTest, HearsOfACallerThatLeftWhileProcessRan) {
+  Call& call = running();
+  EXPECT_FALSE(call.caller_left());
+  EXPECT_EQ(call.returned(FLOW_PENDING, FLOW_ASYNC), Call::AfterReturn::TellCancel);
+  EXPECT_TRUE(call.begin_cancel());
+}
+
+TEST_F(CallTest, KeepsTheLastErrorTextAndNotTooMuchOfIt) {
+  Call& call = running();
+  call.set_error("first");
+  call.set_error(std::string(10'000, 'x'));
+  call.returned(FLOW_INTERNAL, 0);
+  EXPECT_EQ(origin_.outcomes[0].text.size(), 4096U);
+}
+
+TEST_F(CallTest, IsUsedAgainOnlyAfterOthers) {
+  Call& first = running();
+  first.returned(FLOW_OK, 0);
+  first.release();
+  for (int i = 0; i < 2; ++i) {
+    Call& other = running();
+    EXPECT_NE(&other, &first);
+    other.returned(FLOW_OK, 0);
+    other.release();
+  }
+  EXPECT_EQ(&running(), &first);
+}
+
+TEST_F(CallTest, IsRefusedIfThereAreTooManyOrTheEndIsNear) {
+  for (int i = 0; i < 4; ++i) queued();
+  CallSpec spec;
+  spec.origin = &origin_;
+  spec.message = &message_;
+  EXPECT_EQ(pool_.take(spec), nullptr);
+  EXPECT_EQ(pool_.in_use(), 4U);
+  EXPECT_FALSE(pool_.wait_until_idle(std::chrono::steady_clock::now()));
+  pool_.close();
+  EXPECT_TRUE(pool_.is_closed());
+}
+
+// Any order of what host, caller and plugin may do: one end per call, none without a start or a
+// refusal, and every call back in the pool.
+TEST_F(CallTest, EndsExactlyOnceInAnyOrderOfEvents) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 20'000; ++round) {
+    origin_.outcomes.clear();
+    Call& call = queued(random() % 4 == 0 ? 1 : UINT64_MAX);
+    bool returned = false;
+    int told = 0;
+    if (random() % 4 == 0) call.caller_left();
+    if (call.start(random() % 2)) {
+      for (int i = 0; i < 6; ++i) {
+        switch (random() % 4) {
+          case 0:
+            call.finish(FLOW_OK);
+            break;
+          case 1:
+            if (call.caller_left()) {
+              told += call.begin_cancel() ? 1 : 0;
+              call.release();
+            }
+            break;
+          case 2:
+            if (!std::exchange(returned, true) &&
+                call.returned(random() % 2 == 0 ? FLOW_PENDING : FLOW_OK, FLOW_ASYNC) ==
+                    Call::AfterReturn::TellCancel) {
+              told += call.begin_cancel() ? 1 : 0;
+              call.release();
+            }
+            break;
+          default:
+            call.set_error("text");
+            break;
+        }
+      }
+      if (!returned) call.returned(FLOW_OK, FLOW_ASYNC);
+      call.finish(FLOW_OK);  // an honest plugin's, if it still owes one
+    }
+    ASSERT_EQ(origin_.outcomes.size(), 1U) << round;
+    ASSERT_LE(told, 1) << round;
+    call.release();
+    ASSERT_EQ(pool_.in_use(), 0U) << round;
+  }
+}
+
+}  // namespace
+}  // namespace flow::host

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/supervisor/control_channel.hpp"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+namespace flow::host {
+namespace {
+
+flow::v1::ReplicaState state_of(core::ReplicaState state) {
+  switch (state) {
+    case core::ReplicaState::Starting:
+      return flow::v1::STARTING;
+    case core::ReplicaState::Ready:
+      return flow::v1::READY;
+    case core::ReplicaState::Hung:
+      return flow::v1::HUNG;
+    case core::ReplicaState::Draining:
+      return flow::v1::DRAINING;
+    case core::ReplicaState::Backoff:
+      return flow::v1::BACKOFF;
+    case core::ReplicaState::Failed:
+      return flow::v1::FAILED;
+    case core::ReplicaState::Unreachable:
+      return flow::v1::UNREACHABLE;
+    case core::ReplicaState::Unhealthy:
+      return flow::v1::UNHEALTHY;
+  }
+  return flow::v1::REPLICA_STATE_UNSPECIFIED;
+}
+
+}  // namespace
+
+flow::v1::ReplicaUpdate replica_update(const core::FlowConfig& config, const ReplicaPlan& plan,
+                                       const ReplicaStatus& status) {
+  using std::chrono::nanoseconds;
+  using std::chrono::seconds;
+  flow::v1::ReplicaUpdate update;
+  update.set_executor(config.executors[plan.executor].name);
+  update.set_replica(plan.replica);
+  update.set_pid(status.pid);
+  update.set_state(state_of(status.state));
+  update.set_reason(status.reason);
+  const auto since = status.since.time_since_epoch();
+  const auto whole = std::chrono::floor<seconds>(since);
+  update.mutable_since()->set_seconds(whole.count());
+  update.mutable_since()->set_nanos(static_cast<std::int32_t>(nanoseconds(since - whole).count()));
+  update.set_tcp_address(plan.tcp_address);
+  update.set_unix_path(plan.unix_path);
+  return update;
+}
+
+ControlChannel::ControlChannel(const boost::asio::any_io_executor& loop, core::UniqueFd socket,
+                               std::size_t replicas, Packet packet)
+    : socket_(loop, socket.release()), packet_(std::move(packet)) {
+  for (std::size_t i = 0; i < replicas; ++i) untold_.insert(i);
+  flush();
+}
+
+void ControlChannel::changed(std::size_t replica) {
+  untold_.insert(replica);
+  flush();
+}
+
+void ControlChannel::flush() {
+  while (!waiting_ && !untold_.empty()) {
+    const std::string packet = packet_(*untold_.begin());
+    const ssize_t sent =
+        ::send(socket_.native_handle(), packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0) {
+      untold_.erase(untold_.begin());
+    } else if (errno == EAGAIN) {
+      wait_until_it_reads();
+    } else if (errno != EINTR) {
+      untold_.clear();  // the gateway is gone; its pidfd says so, and the next one hears everything
+    }
+  }
+}
+
+void ControlChannel::wait_until_it_reads() {
+  waiting_ = true;
+  socket_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
+                     [this, alive = std::weak_ptr(alive_)](boost::system::error_code failure) {
+                       if (failure || alive.expired()) return;
+                       waiting_ = false;
+                       flush();
+                     });
+}
+
+}  // namespace flow::host

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/config.hpp"
+#include "core/notify.hpp"
+#include "core/replica.hpp"
+#include "host/supervisor/flow_plan.hpp"
+#include "host/supervisor/moment.hpp"
+#include "host/supervisor/process_exit.hpp"
+#include "host/supervisor/restart_policy.hpp"
+
+namespace flow::host {
+
+// What the supervisor knows of one replica; docs/states.md has the transitions.
+struct ReplicaStatus {
+  core::ReplicaState state = core::ReplicaState::Starting;
+  std::string reason;  // a sentence without a full stop
+  std::chrono::system_clock::time_point since;
+  pid_t pid = 0;  // 0: no process exists
+  bool operator==(const ReplicaStatus&) const = default;
+};
+
+// What the shell is to do. It performs actions in order, before it delivers another event.
+namespace action {
+struct Spawn {  // answered by on_spawned or on_spawn_failed
+  std::size_t child;
+};
+struct Signal {
+  std::size_t child;
+  int number;
+};
+struct Publish {  // tell the gateway about a replica
+  std::size_t replica;
+};
+struct AnnounceReady {};  // once in a Flow's life: show the panel
+struct ReportError {      // for the person who started the Flow
+  std::string text;
+};
+struct Log {
+  enum class Level { Info, Warning, Error };
+  Level level;
+  std::string text;
+};
+struct TellParent {  // by the notify protocol
+  core::NotifyMessage message;
+};
+struct Quit {  // nothing is left to do
+  int status;
+};
+}  // namespace action
+
+using Action = std::variant<action::Spawn, action::Signal, action::Publish, action::AnnounceReady,
+                            action::ReportError, action::Log, action::TellParent, action::Quit>;
+using Actions = std::vector<Action>;
+
+// Everything the supervisor decides: starts all children, fails as one if any of them fails before
+// the Flow was ready, restarts them by policy afterwards, stops them in order. Guarantees that a
+// child has one process at the most, that each end of a process is answered by exactly one
+// decision, and that nothing is started once the stop has begun. Knows no process, socket or clock.
+// Confined to its loop.
+class FlowState {
+ public:
+  // The two must outlive this. `seed` is for the jitter of restarts.
+  FlowState(const core::FlowConfig& config, const FlowPlan& plan, std::uint64_t seed);
+
+  // Events.
+  Actions start(Moment now);
+  Actions on_spawned(Moment now, std::size_t child, pid_t pid);
+  Actions on_spawn_failed(Moment now, std::size_t child, std::string_view why);
+  Actions on_notified(Moment now, pid_t sender, const core::NotifyMessage& message);
+  Actions on_exited(Moment now, std::size_t child, const ProcessExit& exit);
+  // SIGINT or SIGTERM; the first one drains, the second one kills.
+  Actions on_stop_signal(Moment now, int number);
+  Actions on_tick(Moment now);
+
+  // When on_tick is due next.
+  std::optional<std::chrono::steady_clock::time_point> deadline() const;
+
+  const std::vector<ReplicaStatus>& replicas() const { return replicas_; }
+
+  // For the line of progress: who is not ready yet, and out of how many.
+  struct Progress {
+    std::vector<std::string> waiting_for;
+    std::size_t total = 0;
+  };
+  Progress progress() const;
+
+ private:
+  using Time = std::chrono::steady_clock::time_point;
+
+  enum class Phase { Starting, Running, Stopping, Ended };
+  enum class Life {
+    Starting,  // its process exists or is just being spawned
+    Ready,
+    Backoff,  // no process; one is due at `due`
+    Over,     // no process, and none will come
+  };
+
+  struct Child {
+    explicit Child(const core::SuperviseConfig& config) : policy(config) {}
+
+    Life life = Life::Starting;
+    pid_t pid = 0;
+    Time due{};                 // Starting: when it must be ready; Backoff: when it is spawned
+    Time ready_since{};         // Ready
+    bool overdue = false;       // Starting: killed because `due` passed
+    bool stopping = false;      // it got SIGTERM from us, or says that it stops
+    std::uint32_t attempt = 0;  // which restart this is; 0: the first start
+    // What the process said last about itself, and about which of its executors.
+    std::string phase;
+    std::string failure;
+    std::optional<std::size_t> speaker;  // a place in FlowPlan::replicas
+    RestartPolicy policy;
+  };
+
+  enum class StopOrder { Waves, AtOnce };
+
+  bool alive(const Child& child) const { return child.pid != 0; }
+  bool is_gateway(const Child& child) const { return &child == &children_[FlowPlan::kGateway]; }
+  std::size_t place(const Child& child) const {
+    return static_cast<std::size_t>(&child - children_.data());
+  }
+  const std::string& name(const Child& child) const { return plan_.children[place(child)].name; }
+  const std::vector<std::size_t>& replicas_of(const Child& child) const {
+    return plan_.children[place(child)].replicas;
+  }
+
+  void spawn(Moment now, Child& child);
+  void on_said_ready(Moment now, Child& child);
+  void on_verdict(Moment now, bool ready, std::string_view reason);
+  void on_ready_overdue(Moment now, Child& child);
+  // `cause`: "process 7 was killed by signal 9 (SIGKILL) at ..."; the one decision per end.
+  void decide(Moment now, Child& child, ExitKind kind, std::chrono::nanoseconds healthy_for,
+              const std::string& cause);
+  void fail_start(Moment now, const std::string& text);
+  void fail_start_of(Moment now, const Child& child, std::string_view what);
+
+  // Before the Flow was ever ready nothing was served: children have nothing to drain, only to let
+  // go.
+  static constexpr std::chrono::seconds kAbandonGrace{2};
+  std::chrono::nanoseconds drain_grace() const;
+  void begin_stop(Moment now, int status, StopOrder order, std::chrono::nanoseconds grace);
+  void continue_stop(Moment now);
+  void on_stop_overdue(Moment now);
+  std::size_t wave_of(const Child& child) const;
+  void kill_all(Moment now, int status);
+
+  void set_replica(Moment now, std::size_t replica, core::ReplicaState state, std::string reason,
+                   pid_t pid);
+  void set_replicas(Moment now, const Child& child, core::ReplicaState state,
+                    const std::string& reason);
+  // "executor 'x' (flow.toml:4:1)", "the gateway": the one that spoke last, if several share it.
+  std::string who(const Child& child) const;
+
+  template <typename A>
+  void act(A action) {
+    actions_.emplace_back(std::move(action));
+  }
+  Actions taken() { return std::exchange(actions_, {}); }
+
+  const core::FlowConfig& config_;
+  const FlowPlan& plan_;
+  std::mt19937_64 random_;
+
+  Phase phase_ = Phase::Starting;
+  std::vector<Child> children_;
+  std::vector<ReplicaStatus> replicas_;
+  bool ready_ = false;            // the gateway's last verdict
+  std::string not_ready_reason_;  // as the gateway said it
+  // Starting, when all children are ready: when the gateway must have found the Flow ready.
+  std::optional<Time> verdict_due_;
+
+  // Stopping.
+  StopOrder stop_order_ = StopOrder::Waves;
+  int stop_status_ = 0;
+  std::chrono::nanoseconds stop_grace_{0};
+  std::optional<std::size_t> stop_wave_;  // the one that has been told
+  Time stop_due_{};                       // when it must be gone
+  bool killing_ = false;                  // it got SIGKILL already
+  bool start_failed_ = false;
+
+  Actions actions_;  // of the event that is being handled
+};
+
+}  // namespace flow::host

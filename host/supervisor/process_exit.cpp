@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/supervisor/process_exit.hpp"
+
+#include <cstring>
+
+#include "core/time_text.hpp"
+#include "fmt/format.h"
+
+namespace flow::host {
+
+std::string describe(const ProcessExit& exit) {
+  if (exit.how == ProcessExit::How::Exited) return fmt::format("exited with status {}", exit.value);
+  // Real-time signals have no abbreviation.
+  const char* name = ::sigabbrev_np(exit.value);
+  return name == nullptr ? fmt::format("was killed by signal {}", exit.value)
+                         : fmt::format("was killed by signal {} (SIG{})", exit.value, name);
+}
+
+std::string describe(pid_t pid, const ProcessExit& exit, std::chrono::system_clock::time_point at) {
+  return fmt::format("process {} {} at {}", pid, describe(exit), core::utc_text(at));
+}
+
+std::string duration_text(std::chrono::nanoseconds duration) {
+  using Seconds = std::chrono::duration<double>;
+  using Milliseconds = std::chrono::duration<double, std::milli>;
+  if (duration >= std::chrono::seconds(1)) return fmt::format("{:g} s", Seconds(duration).count());
+  return fmt::format("{:g} ms", Milliseconds(duration).count());
+}
+
+}  // namespace flow::host

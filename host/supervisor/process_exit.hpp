@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <string>
+
+namespace flow::host {
+
+// How a process ended.
+struct ProcessExit {
+  enum class How { Exited, Killed };
+  How how = How::Exited;
+  int value = 0;  // the exit status, or the number of the signal
+
+  bool clean() const { return how == How::Exited && value == 0; }
+  bool operator==(const ProcessExit&) const = default;
+};
+
+// "was killed by signal 9 (SIGKILL)", "exited with status 3"
+std::string describe(const ProcessExit& exit);
+// "process 19059 was killed by signal 9 (SIGKILL) at 2026-11-22T08:15:30.123Z". The time is
+// absolute because whoever passes the sentence on does not know when it will be read.
+std::string describe(pid_t pid, const ProcessExit& exit, std::chrono::system_clock::time_point at);
+
+// "60 s", "1.5 s", "250 ms"
+std::string duration_text(std::chrono::nanoseconds duration);
+
+}  // namespace flow::host

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/supervisor/supervisor.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <random>
+#include <string_view>
+#include <utility>
+
+#include "core/net_address.hpp"
+#include "core/status.hpp"
+#include "fmt/format.h"
+#include "fmt/ranges.h"
+#include "host/supervisor/panel.hpp"
+
+namespace flow::host {
+namespace {
+
+using boost::system::error_code;
+
+// Messages taken from the notify socket in a row, so that one talkative child does not keep the
+// supervisor from the others. More than the kernel queues, so that all that a process said before
+// it ended is heard before its end.
+constexpr int kNotifyBurst = 1024;
+
+constexpr std::chrono::milliseconds kProgressInterval{100};
+
+std::map<std::string, std::string> process_variables() {
+  std::map<std::string, std::string> variables;
+  for (char** each = environ; each != nullptr && *each != nullptr; ++each) {
+    const std::string_view entry = *each;
+    const std::size_t equals = entry.find('=');
+    if (equals == std::string_view::npos) continue;
+    variables.emplace(entry.substr(0, equals), entry.substr(equals + 1));
+  }
+  return variables;
+}
+
+// How often systemd wants to hear WATCHDOG=1 from us; zero: not at all.
+std::chrono::microseconds watchdog_interval(const std::map<std::string, std::string>& environment) {
+  const auto found = environment.find("WATCHDOG_USEC");
+  const auto pid = environment.find("WATCHDOG_PID");
+  if (found == environment.end()) return {};
+  if (pid != environment.end() && pid->second != std::to_string(::getpid())) return {};
+  std::int64_t interval = 0;
+  const std::string& text = found->second;
+  std::from_chars(text.data(), text.data() + text.size(), interval);
+  return std::chrono::microseconds(interval / 2);  // as sd_watchdog_enabled(3) advises
+}
+
+}  // namespace
+
+Supervisor::Supervisor(const core::FlowConfig& config, Programs programs,
+                       const core::LogConfig& log, const core::Notifier& parent)
+    : config_(config),
+      programs_(std::move(programs)),
+      log_config_(log),
+      log_(core::make_logger("flow-host", log)),
+      parent_(parent),
+      environment_(process_variables()),
+      plan_(plan_flow(config)),
+      state_(config_, plan_, std::random_device{}()),
+      children_(plan_.children.size()) {}
+
+int Supervisor::run() {
+  if (const absl::Status status = prepare(); !status.ok()) {
+    terminal_.print_errors(core::message(status));
+    return 1;
+  }
+  signals_.add(SIGINT);
+  signals_.add(SIGTERM);
+  watch_signals();
+  watch_notify_socket();
+  if (const auto interval = watchdog_interval(environment_); interval.count() > 0) {
+    feed_watchdog(interval);
+  }
+
+  started_ = std::chrono::steady_clock::now();
+  perform(state_.start(Moment::now()));
+  if (terminal_.shows_progress()) {
+    show_progress();
+  } else {
+    log_->info("waiting for {}", fmt::join(state_.progress().waiting_for, ", "));
+  }
+  loop_.run();
+  notify_ready_.release();  // the descriptor is notify_'s
+  return exit_status_;
+}
+
+absl::Status Supervisor::prepare() {
+  // Inherited dispositions that would break us: ends that are never reported, and a closed standard
+  // output that kills the Flow. Children get all of them reset.
+  ::signal(SIGCHLD, SIG_DFL);
+  ::signal(SIGPIPE, SIG_IGN);
+
+  FLOW_RETURN_IF_ERROR(reserve_ports());
+  FLOW_ASSIGN_OR_RETURN(folder_, RuntimeFolder::create(runtime_parent()));
+  for (ReplicaPlan& replica : plan_.replicas) {
+    replica.unix_path =
+        folder_->socket_path(config_.executors[replica.executor].name, replica.replica);
+  }
+  FLOW_ASSIGN_OR_RETURN(notify_, NotifySocket::create());
+  notify_ready_.assign(notify_->fd());
+  return absl::OkStatus();
+}
+
+absl::Status Supervisor::reserve_ports() {
+  std::vector<std::string> errors;
+  const auto reserve = [&](const std::string& host, std::uint32_t port, core::Location at,
+                           const std::string& whose) -> std::string {
+    auto reserved = port > 0xffff ? core::error(absl::StatusCode::kOutOfRange, "beyond 65535")
+                                  : reserve_port(host, static_cast<std::uint16_t>(port));
+    if (reserved.ok()) {
+      ports_.push_back(*std::move(reserved));
+      return ports_.back().address;
+    }
+    const bool in_use = absl::IsAlreadyExists(reserved.status());
+    errors.push_back(core::at_location(
+        config_, at,
+        fmt::format("port {} on {}, wanted by {}: {}", port, host, whose,
+                    in_use ? "port in use; choose another, or stop whoever listens there"
+                           : core::message(reserved.status()))));
+    return {};
+  };
+
+  const core::GatewayConfig& gateway = config_.gateway;
+  plan_.gateway_address = reserve(gateway.host, gateway.port, gateway.port_at, "the gateway");
+  for (ReplicaPlan& replica : plan_.replicas) {
+    const core::ExecutorConfig& executor = config_.executors[replica.executor];
+    const std::uint32_t port = executor.port == 0 ? 0 : executor.port + replica.replica;
+    replica.tcp_address =
+        reserve(executor.host, port, executor.port_at.line == 0 ? executor.at : executor.port_at,
+                fmt::format("executor \"{}\"", replica_name(config_, replica)));
+  }
+  if (errors.empty()) return absl::OkStatus();
+  return core::error(absl::StatusCode::kUnavailable, fmt::format("{}", fmt::join(errors, "\n")));
+}
+
+// Actions bring about events (a spawn its answer), whose actions queue behind those that are there.
+void Supervisor::perform(Actions actions) {
+  for (Action& each : actions) pending_.push_back(std::move(each));
+  if (std::exchange(performing_, true)) return;
+  while (!pending_.empty()) {
+    const Action next = std::move(pending_.front());
+    pending_.pop_front();
+    std::visit([this](const auto& each) { perform(each); }, next);
+  }
+  performing_ = false;
+  arm_timer();
+}
+
+void Supervisor::perform(const action::Spawn& spawn) {
+  const absl::StatusOr<pid_t> pid = spawn_child(spawn.child);
+  const Moment now = Moment::now();
+  perform(pid.ok() ? state_.on_spawned(now, spawn.child, *pid)
+                   : state_.on_spawn_failed(now, spawn.child, core::message(pid.status())));
+}
+
+absl::StatusOr<pid_t> Supervisor::spawn_child(std::size_t place) {
+  const bool is_gateway = place == FlowPlan::kGateway;
+  std::array<core::UniqueFd, 2> control;  // ours, the gateway's
+  if (is_gateway) {
+    std::array<int, 2> pair{};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) {
+      return core::system_error(errno, "control channel");
+    }
+    for (std::size_t i = 0; i < pair.size(); ++i) control[i].reset(pair[i]);
+  }
+  const ChildWiring wiring{notify_->address(), ::getpid(), is_gateway ? kHandedOverFd : -1};
+  FLOW_ASSIGN_OR_RETURN(ChildProcess process,
+                        host::spawn({child_command(config_, plan_, place, programs_),
+                                     child_environment(config_, plan_, place, wiring, environment_),
+                                     control[1].get()}));
+  children_[place] = std::make_unique<Child>(
+      Child{process.pid, boost::asio::posix::stream_descriptor(loop_, process.pidfd.release())});
+  watch_child(place);
+  if (is_gateway) {
+    control_.emplace(loop_.get_executor(), std::move(control[0]), plan_.replicas.size(),
+                     [this](std::size_t replica) {
+                       return replica_update(config_, plan_.replicas[replica],
+                                             state_.replicas()[replica])
+                           .SerializeAsString();
+                     });
+  }
+  return process.pid;
+}
+
+void Supervisor::perform(const action::Signal& signal) {
+  if (children_[signal.child]) {
+    send_signal(children_[signal.child]->pidfd.native_handle(), signal.number);
+  }
+}
+
+void Supervisor::perform(const action::Publish& publish) {
+  if (control_) control_->changed(publish.replica);
+}
+
+void Supervisor::perform(const action::AnnounceReady&) {
+  stopping_or_ready_ = true;
+  terminal_.print(ready_panel(plan_.gateway_address, first_private_ip()));
+  core::make_logger("Flow", log_config_)
+      ->debug(deployments_line(config_.executors.size() + 1, plan_.replicas.size() + 1));
+}
+
+void Supervisor::perform(const action::ReportError& error) {
+  stopping_or_ready_ = true;
+  terminal_.print_errors(error.text);
+}
+
+void Supervisor::perform(const action::Log& log) {
+  terminal_.clear_progress();
+  switch (log.level) {
+    case action::Log::Level::Info:
+      return log_->info(log.text);
+    case action::Log::Level::Warning:
+      return log_->warn(log.text);
+    case action::Log::Level::Error:
+      return log_->error(log.text);
+  }
+}
+
+void Supervisor::perform(const action::TellParent& tell) { parent_.send(tell.message); }
+
+void Supervisor::perform(const action::Quit& quit) {
+  exit_status_ = quit.status;
+  loop_.stop();
+}
+
+void Supervisor::watch_signals() {
+  signals_.async_wait([this](error_code failure, int number) {
+    if (failure) return;
+    stopping_or_ready_ = true;
+    perform(state_.on_stop_signal(Moment::now(), number));
+    watch_signals();
+  });
+}
+
+void Supervisor::watch_notify_socket() {
+  notify_ready_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                           [this](error_code failure) {
+                             if (failure) return;
+                             receive_notifications();
+                             watch_notify_socket();
+                           });
+}
+
+void Supervisor::receive_notifications() {
+  for (int i = 0; i < kNotifyBurst; ++i) {
+    const auto received = notify_->receive();
+    if (!received) return;
+    perform(state_.on_notified(Moment::now(), received->sender, received->message));
+  }
+}
+
+void Supervisor::watch_child(std::size_t place) {
+  children_[place]->pidfd.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                     [this, place](error_code failure) {
+                                       if (!failure) on_child_ended(place);
+                                     });
+}
+
+void Supervisor::on_child_ended(std::size_t place) {
+  // What it said last may still wait, its reason for ending above all.
+  receive_notifications();
+  const auto exit = reap(children_[place]->pidfd.native_handle());
+  if (!exit) return watch_child(place);
+  children_[place].reset();
+  if (place == FlowPlan::kGateway) control_.reset();
+  perform(state_.on_exited(Moment::now(), place, *exit));
+}
+
+void Supervisor::arm_timer() {
+  const auto deadline = state_.deadline();
+  if (timer_armed_for_ == deadline) return;
+  timer_armed_for_ = deadline;
+  timer_.cancel();
+  if (!deadline) return;
+  timer_.expires_at(*deadline);
+  timer_.async_wait([this](error_code failure) {
+    if (failure) return;
+    timer_armed_for_.reset();
+    perform(state_.on_tick(Moment::now()));
+  });
+}
+
+void Supervisor::show_progress() {
+  if (stopping_or_ready_) return terminal_.clear_progress();
+  const FlowState::Progress progress = state_.progress();
+  const auto elapsed = std::chrono::steady_clock::now() - started_;
+  terminal_.show_progress(progress.waiting_for, progress.total,
+                          std::chrono::duration_cast<std::chrono::seconds>(elapsed));
+  progress_timer_.expires_after(kProgressInterval);
+  progress_timer_.async_wait([this](error_code failure) {
+    if (!failure) show_progress();
+  });
+}
+
+// The loop turns: that is all this says, and all that systemd can act on.
+void Supervisor::feed_watchdog(std::chrono::microseconds interval) {
+  parent_.send({{"WATCHDOG", "1"}});
+  watchdog_timer_.expires_after(interval);
+  watchdog_timer_.async_wait([this, interval](error_code failure) {
+    if (!failure) feed_watchdog(interval);
+  });
+}
+
+}  // namespace flow::host

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "boost/asio/io_context.hpp"
+#include "boost/asio/posix/stream_descriptor.hpp"
+#include "boost/asio/signal_set.hpp"
+#include "boost/asio/steady_timer.hpp"
+#include "core/config.hpp"
+#include "core/log.hpp"
+#include "core/notify.hpp"
+#include "host/supervisor/child_process.hpp"
+#include "host/supervisor/control_channel.hpp"
+#include "host/supervisor/flow_plan.hpp"
+#include "host/supervisor/flow_state.hpp"
+#include "host/supervisor/notify_socket.hpp"
+#include "host/supervisor/reserved_port.hpp"
+#include "host/supervisor/runtime_folder.hpp"
+#include "host/supervisor/terminal.hpp"
+
+namespace flow::host {
+
+// The shell around FlowState: owns the ports, the sockets and the processes of one Flow, turns what
+// happens to them into events and performs the actions that come back. One thread; nothing blocks.
+// Confined to its loop.
+class Supervisor {
+ public:
+  // `log` is config.log, or what the environment makes of it.
+  Supervisor(const core::FlowConfig& config, Programs programs, const core::LogConfig& log,
+             const core::Notifier& parent);
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  // Brings the Flow up, keeps it up until it is told to stop, and returns the exit status.
+  int run();
+
+ private:
+  struct Child {
+    pid_t pid;
+    boost::asio::posix::stream_descriptor pidfd;
+  };
+
+  absl::Status prepare();
+  absl::Status reserve_ports();
+
+  void perform(Actions actions);
+  void perform(const action::Spawn& spawn);
+  void perform(const action::Signal& signal);
+  void perform(const action::Publish& publish);
+  void perform(const action::AnnounceReady&);
+  void perform(const action::ReportError& error);
+  void perform(const action::Log& log);
+  void perform(const action::TellParent& tell);
+  void perform(const action::Quit& quit);
+  absl::StatusOr<pid_t> spawn_child(std::size_t place);
+
+  void watch_signals();
+  void watch_notify_socket();
+  void receive_notifications();
+  void watch_child(std::size_t place);
+  void on_child_ended(std::size_t place);
+  void arm_timer();
+  void show_progress();
+  void feed_watchdog(std::chrono::microseconds interval);
+
+  const core::FlowConfig& config_;
+  const Programs programs_;
+  const core::LogConfig log_config_;
+  const core::Logger log_;
+  const core::Notifier& parent_;
+  const std::map<std::string, std::string> environment_;
+
+  boost::asio::io_context loop_;
+  FlowPlan plan_;
+  FlowState state_;
+  Terminal terminal_;
+  std::vector<ReservedPort> ports_;
+  std::unique_ptr<RuntimeFolder> folder_;
+  std::optional<NotifySocket> notify_;
+
+  boost::asio::signal_set signals_{loop_};
+  boost::asio::posix::stream_descriptor notify_ready_{loop_};  // does not own: notify_ does
+  boost::asio::steady_timer timer_{loop_};
+  std::optional<std::chrono::steady_clock::time_point> timer_armed_for_;
+  boost::asio::steady_timer progress_timer_{loop_};
+  boost::asio::steady_timer watchdog_timer_{loop_};
+  std::vector<std::unique_ptr<Child>> children_;  // by place; null: no process
+  std::optional<ControlChannel> control_;
+
+  std::deque<Action> pending_;
+  bool performing_ = false;
+  bool stopping_or_ready_ = false;  // no more progress to show
+  std::chrono::steady_clock::time_point started_;
+  int exit_status_ = 0;
+};
+
+}  // namespace flow::host

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the gateway is told about a replica, field by field.
+#include "flow_driver.hpp"
+#include "gtest/gtest.h"
+#include "host/supervisor/control_channel.hpp"
+
+namespace flow::host {
+namespace {
+
+TEST(ReplicaUpdate, CarriesEverythingThatIsKnown) {
+  const auto config = test_config({test_executor("a", {}, "", 2)});
+  const ReplicaPlan plan{0, 1, "0.0.0.0:12346", "/run/a-1.sock"};
+
+  const auto update =
+      replica_update(config, plan, {core::ReplicaState::Backoff, "died", test_moment().wall, 42});
+
+  EXPECT_EQ(update.executor(), "a");
+  EXPECT_EQ(update.replica(), 1U);
+  EXPECT_EQ(update.pid(), 42);
+  EXPECT_EQ(update.state(), flow::v1::BACKOFF);
+  EXPECT_EQ(update.reason(), "died");
+  EXPECT_EQ(update.since().seconds(), 1795335330);
+  EXPECT_EQ(update.since().nanos(), 123'000'000);
+  EXPECT_EQ(update.tcp_address(), "0.0.0.0:12346");
+  EXPECT_EQ(update.unix_path(), "/run/a-1.sock");
+}
+
+TEST(ReplicaUpdate, StatesHaveTheSameNamesOnBothSides) {
+  const auto config = test_config({test_executor("a")});
+  using enum core::ReplicaState;
+  for (const auto state : {Starting, Ready, Hung, Draining, Backoff, Failed, Unreachable}) {
+    const auto update = replica_update(config, {}, {state, "", {}, 0});
+    EXPECT_EQ(flow::v1::ReplicaState_Name(update.state()), core::name(state));
+  }
+}
+
+}  // namespace
+}  // namespace flow::host

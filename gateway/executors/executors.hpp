@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/config.hpp"
+#include "core/log.hpp"
+#include "gateway/executors/replica.hpp"
+#include "gateway/readiness/verdict.hpp"
+
+namespace flow::gateway {
+
+// All executors of the Flow with their replicas, in the order of the graph. Confined to its loop.
+class Executors {
+ public:
+  // `on_change` is called after each change that view() would show.
+  Executors(Loop& loop, const core::Logger& log, const core::FlowConfig& config,
+            std::function<void()> on_change);
+
+  // What a supervisor says; one about a replica that the file does not have is logged and ignored.
+  void update(const flow::v1::ReplicaUpdate& update);
+  // Without a supervisor: dial what the file says. An error if it gives an executor no port.
+  absl::Status use_configured_addresses(const core::FlowConfig& config);
+
+  const std::vector<std::string>& names() const { return names_; }
+  FlowView view(bool draining) const;
+  ExecutorView view_of(std::size_t executor) const;
+  bool serves(std::size_t executor, std::string_view endpoint) const;
+  // All endpoints of all executors, sorted, each once.
+  std::vector<std::string> endpoints() const;
+  // The ready replica with the fewest calls in flight; nullptr if none is ready.
+  Replica* least_loaded(std::size_t executor);
+
+  void sweep(Clock::time_point now);
+
+ private:
+  core::Logger log_;
+  std::vector<std::string> names_;
+  std::vector<std::vector<std::unique_ptr<Replica>>> replicas_;  // by executor
+  std::size_t turn_ = 0;  // breaks ties, so that equals take turns
+};
+
+}  // namespace flow::gateway

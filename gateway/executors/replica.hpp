@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "core/config.hpp"
+#include "core/log.hpp"
+#include "core/net_address.hpp"
+#include "flow/v1/control.pb.h"
+#include "gateway/executors/liveness.hpp"
+#include "gateway/http2/client_session.hpp"
+#include "gateway/net/connection.hpp"
+#include "gateway/readiness/verdict.hpp"
+
+namespace flow::gateway {
+
+// One executor replica: the multiplexed connection to it, kept up while there is somebody to talk
+// to, and the performing of what Liveness decides. Confined to its loop.
+class Replica {
+ public:
+  struct Options {
+    std::string executor;
+    std::uint32_t index = 0;
+    core::HealthConfig health;
+    std::uint64_t message_max = 0;
+  };
+
+  // `on_change` is called after each change of status() or endpoints().
+  Replica(Loop& loop, core::Logger log, Options options, std::function<void()> on_change);
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+  ~Replica();
+
+  // Where it listens, as messages name it, and where to dial it.
+  void set_address(const std::string& name, const core::NetAddress& dial);
+  // What the supervisor says of it.
+  void update(const flow::v1::ReplicaUpdate& update);
+
+  bool ready() const { return liveness_.ready() && session_ != nullptr; }
+  ReplicaView view() const;
+  // Empty until it was asked: then it is taken to serve everything.
+  const std::set<std::string, std::less<>>& endpoints() const { return endpoints_; }
+
+  std::size_t in_flight() const { return in_flight_; }
+  // Requires ready(). As Http2ClientSession::call.
+  void call(ClientCall& call, std::string_view path, std::string framed,
+            std::optional<std::chrono::nanoseconds> timeout);
+  // The caller says when a call that it started is over, so that load is counted.
+  void call_started() { ++in_flight_; }
+  void call_ended() { --in_flight_; }
+
+  void sweep(Clock::time_point now);
+
+ private:
+  class DiscoverCall;
+  class WatchCall;
+
+  static Now now();
+  void connect_soon(Clock::duration delay);
+  void connect();
+  void on_connected(Socket socket);
+  void on_disconnected(const std::string& why);
+  // The connection takes no more calls: it ends with the last one that it has, then we dial again.
+  void retire();
+  void on_discovered(std::set<std::string, std::less<>> endpoints);
+  void tick();
+  void changed();
+
+  Loop& loop_;
+  core::Logger log_;
+  const Options options_;
+  const std::string name_;
+  std::function<void()> on_change_;
+  std::string address_name_;
+  core::NetAddress dial_;
+  Liveness liveness_;
+  ReplicaStatus published_;
+  std::set<std::string, std::less<>> endpoints_;
+  std::size_t in_flight_ = 0;
+
+  std::shared_ptr<Socket> connecting_;  // shared with the handler of its async_connect
+  std::shared_ptr<Connection> connection_;
+  Http2ClientSession* session_ = nullptr;  // connection_'s
+  std::unique_ptr<DiscoverCall> discover_;
+  std::unique_ptr<WatchCall> watch_;
+  Alarms::Alarm connect_alarm_;
+  Alarms::Alarm tick_alarm_;
+  // Handlers that outlive this object find it null.
+  std::shared_ptr<Replica*> alive_ = std::make_shared<Replica*>(this);
+};
+
+}  // namespace flow::gateway

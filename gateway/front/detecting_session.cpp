@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/front/detecting_session.hpp"
+
+#include "core/limits.hpp"
+#include "core/status.hpp"
+#include "gateway/http1/server_session.hpp"
+#include "gateway/http2/server_session.hpp"
+
+namespace flow::gateway {
+namespace {
+
+constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+}  // namespace
+
+DetectingSession::DetectingSession(Loop& loop, const Front& front, OutputSignal& output)
+    : loop_(loop), front_(front), output_(output) {}
+
+absl::Status DetectingSession::receive(std::string_view bytes) {
+  if (session_) return session_->receive(bytes);
+  if (closing_) return absl::OkStatus();
+  first_bytes_.append(bytes);
+  const std::string_view seen = std::string_view(first_bytes_).substr(0, kPreface.size());
+  if (!kPreface.starts_with(seen)) {
+    session_ = std::make_unique<Http1ServerSession>(front_, output_);
+  } else if (seen.size() == kPreface.size()) {
+    session_ = std::make_unique<Http2ServerSession>(loop_, front_, output_);
+  } else {
+    return absl::OkStatus();
+  }
+  const std::string first_bytes = std::exchange(first_bytes_, std::string());
+  return session_->receive(first_bytes);
+}
+
+void DetectingSession::produce(std::string& out, std::size_t limit) {
+  if (session_) session_->produce(out, limit);
+}
+
+bool DetectingSession::finished() const { return session_ ? session_->finished() : closing_; }
+
+void DetectingSession::drain() {
+  if (session_) return session_->drain();
+  closing_ = true;
+  output_.output_ready();
+}
+
+absl::Status DetectingSession::sweep(Clock::time_point now) {
+  if (session_) return session_->sweep(now);
+  if (now - accepted_ > core::limits::kHeaderTimeout) {
+    return core::error(absl::StatusCode::kDeadlineExceeded, "the client said nothing");
+  }
+  return absl::OkStatus();
+}
+
+void DetectingSession::disconnected(const absl::Status& why) {
+  if (session_) session_->disconnected(why);
+}
+
+}  // namespace flow::gateway

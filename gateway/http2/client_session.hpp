@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "gateway/http2/nghttp2.hpp"
+#include "gateway/net/session.hpp"
+#include "gateway/wire/grpc.hpp"
+
+namespace flow::gateway {
+
+class Http2ClientSession;
+
+// One gRPC call to an executor. Its owner derives from it; destroying it while it runs cancels it.
+// Confined to its loop.
+class ClientCall {
+ public:
+  ClientCall() = default;
+  ClientCall(const ClientCall&) = delete;
+  ClientCall& operator=(const ClientCall&) = delete;
+  virtual ~ClientCall();
+
+  bool running() const { return session_ != nullptr; }
+  // Ends it without a word to its owner.
+  void cancel();
+
+ protected:
+  virtual void on_reply(std::string framed) = 0;
+  // Exactly once unless cancelled, and the last thing that happens: may destroy this.
+  virtual void on_done(const absl::Status& status) = 0;
+
+ private:
+  friend class Http2ClientSession;
+  void complete(const absl::Status& status);
+
+  Http2ClientSession* session_ = nullptr;
+  std::int32_t stream_ = 0;
+  std::string out_;
+  std::size_t out_sent_ = 0;
+  std::optional<MessageReader> reader_;
+  std::optional<absl::Status> error_;  // ours, which goes before what the peer says
+  std::string http_status_;
+  std::string grpc_status_;
+  std::string grpc_message_;
+};
+
+// The client's end of one HTTP/2 connection to an executor replica: any number of gRPC calls side
+// by side, and PINGs for its heartbeat. Confined to its loop.
+class Http2ClientSession final : public Session {
+ public:
+  // `on_heard` is called whenever the peer sent anything, an answer to a ping for one.
+  Http2ClientSession(OutputSignal& output, std::string authority, std::uint64_t message_max,
+                     std::function<void()> on_heard);
+  ~Http2ClientSession() override;
+
+  // Starts a call with one request message; ends it before returning if the connection takes no
+  // more of them. `path` must outlive the session; `timeout` travels as
+  // grpc-timeout, keeping to it is the caller's business.
+  void call(ClientCall& call, std::string_view path, std::string framed,
+            std::optional<std::chrono::nanoseconds> timeout);
+  void ping();
+  // False once the peer said goodbye, or all stream ids are spent (2^30 calls): drain it and
+  // connect anew.
+  bool takes_calls() const;
+
+  absl::Status receive(std::string_view bytes) override;
+  void produce(std::string& out, std::size_t limit) override;
+  bool finished() const override;
+  void drain() override;
+  absl::Status sweep(Clock::time_point now) override;
+  void disconnected(const absl::Status& why) override;
+
+ private:
+  friend class ClientCall;
+  struct Callbacks;
+
+  void cancel(std::int32_t stream, ClientCall& call);
+
+  OutputSignal& output_;
+  const std::string authority_;
+  const std::uint64_t message_max_;
+  const std::function<void()> on_heard_;
+  Nghttp2Session session_;
+  std::unordered_set<ClientCall*> calls_;
+  std::string* produced_ = nullptr;  // where produce() writes to, while it runs
+  std::size_t produce_limit_ = 0;
+};
+
+}  // namespace flow::gateway

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/services/http_routes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "core/text.hpp"
+#include "fmt/format.h"
+#include "gateway/services/services.hpp"
+
+namespace flow::gateway {
+namespace {
+
+std::string json_object(const std::map<std::string, std::string>& members) {
+  std::string text;
+  for (const auto& [key, value] : members) {
+    if (!text.empty()) text += ',';
+    text += fmt::format(R"("{}":"{}")", core::escape_json(key), core::escape_json(value));
+  }
+  return "{" + text + "}";
+}
+
+// Does a query, "a=1&verbose", name this flag, with or without a value other than 0?
+bool has_flag(std::string_view query, std::string_view flag) {
+  while (!query.empty()) {
+    const std::string_view part = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), part.size() + 1));
+    if (!part.starts_with(flag)) continue;
+    const std::string_view rest = part.substr(flag.size());
+    if (rest.empty() || (rest[0] == '=' && rest != "=0" && rest != "=false")) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+HttpResponse Routes::answer(const HttpRequest& request) {
+  const std::size_t question = request.target.find('?');
+  const std::string_view path = request.target.substr(0, question);
+  const std::string_view query =
+      question == std::string_view::npos ? "" : request.target.substr(question + 1);
+  // Load balancers probe with HEAD; where the reference answers 405 to it, so do we.
+  const bool probe = path == "/livez" || path == "/readyz";
+
+  constexpr std::array<std::string_view, 5> kPaths = {"/", "/dry_run", "/livez", "/readyz",
+                                                      "/status"};
+  if (std::ranges::find(kPaths, path) == kPaths.end()) {
+    return {.status = 404, .body = R"({"detail":"Not Found"})"};
+  }
+  if (request.method != "GET" && !(probe && request.method == "HEAD")) {
+    return {.status = 405,
+            .body = R"({"detail":"Method Not Allowed"})",
+            .headers = {{"allow", probe ? "GET, HEAD" : "GET"}}};
+  }
+  const Verdict& verdict = readiness_.verdict();
+  if (path == "/dry_run") {
+    return {.status = verdict.ready ? 200 : config_.http_dry_run_status,
+            .body = verdict.dry_run_json};
+  }
+  if (path == "/readyz") {
+    return {.status = verdict.ready ? 200 : 503,
+            .body = has_flag(query, "verbose") ? verdict.readyz_verbose : verdict.readyz_json};
+  }
+  if (path == "/livez") return {.body = R"({"live":true})"};
+  if (path == "/status") {
+    return {.body = fmt::format(R"({{"jina":{},"envs":{}}})", json_object(version_info()),
+                                json_object(environment_info()))};
+  }
+  return {.body = "{}"};
+}
+
+}  // namespace flow::gateway

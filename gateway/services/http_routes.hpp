@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/config.hpp"
+#include "gateway/front/service.hpp"
+#include "gateway/readiness/readiness.hpp"
+
+namespace flow::gateway {
+
+// What the gateway answers over plain HTTP. Confined to its loop.
+class Routes final : public HttpRoutes {
+ public:
+  Routes(const core::GatewayConfig& config, const Readiness& readiness)
+      : config_(config), readiness_(readiness) {}
+
+  HttpResponse answer(const HttpRequest& request) override;
+
+ private:
+  const core::GatewayConfig& config_;
+  const Readiness& readiness_;
+};
+
+}  // namespace flow::gateway

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "core/status.hpp"
+#include "gateway/front/service.hpp"
+#include "gateway/net/session.hpp"
+#include "gateway/wire/grpc.hpp"
+
+// Services that do as the path says, for sessions under test.
+namespace flow::gateway {
+
+class FakeOutput final : public OutputSignal {
+ public:
+  void output_ready() override { ++signals; }
+  int signals = 0;
+};
+
+class FakeFront final : public GrpcServices, public HttpRoutes {
+ public:
+  // "/echo" and "/stream" answer each message with itself, "/silent" never answers, "/fail" ends
+  // with NOT_FOUND.
+  class Handler final : public GrpcHandler {
+   public:
+    Handler(FakeFront& front, GrpcCall& call, std::string path)
+        : front_(front), call_(call), path_(std::move(path)) {
+      ++front_.open_calls;
+      front_.last_call = &call;
+    }
+    ~Handler() override { --front_.open_calls; }
+    void on_message(std::string framed) override {
+      if (path_ == "/echo" || path_ == "/stream") call_.send(std::move(framed));
+    }
+    bool streaming() const override { return path_ == "/stream"; }
+    void on_end() override {
+      if (path_ == "/echo" || path_ == "/stream") call_.finish(absl::OkStatus());
+      if (path_ == "/fail") {
+        call_.finish(core::error(absl::StatusCode::kNotFound, "no such thing: 100 %"));
+      }
+    }
+
+   private:
+    FakeFront& front_;
+    GrpcCall& call_;
+    const std::string path_;
+  };
+
+  std::unique_ptr<GrpcHandler> open(std::string_view path, GrpcCall& call) override {
+    if (path != "/echo" && path != "/stream" && path != "/silent" && path != "/fail")
+      return nullptr;
+    return std::make_unique<Handler>(*this, call, std::string(path));
+  }
+
+  HttpResponse answer(const HttpRequest& request) override {
+    ++http_requests;
+    return {.status = request.target == "/missing" ? 404 : 200,
+            .body = std::string(request.method) + " " + std::string(request.target)};
+  }
+
+  Front front(std::uint64_t message_max = 1 << 20) { return {*this, *this, message_max}; }
+
+  int open_calls = 0;
+  int http_requests = 0;
+  GrpcCall* last_call = nullptr;
+};
+
+// Everything that a session has to say now.
+inline std::string output_of(Session& session) {
+  std::string all;
+  for (;;) {
+    std::string part;
+    session.produce(part, 64 << 10);
+    if (part.empty()) return all;
+    all += part;
+  }
+}
+
+}  // namespace flow::gateway

@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: Apache-2.0
+// Both ends of an HTTP/2 connection talk to each other in memory: no socket, no thread.
+#include <memory>
+
+#include "core/limits.hpp"
+#include "gateway/http2/client_session.hpp"
+#include "gateway/http2/server_session.hpp"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/gateway/fake_front.hpp"
+
+namespace flow::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+struct RecordedCall final : ClientCall {
+  void on_reply(std::string framed) override { replies.emplace_back(payload(framed)); }
+  void on_done(const absl::Status& status) override {
+    done.push_back(status);
+    if (then) then();
+  }
+  std::vector<std::string> replies;
+  std::vector<absl::Status> done;
+  std::function<void()> then;
+};
+
+class Http2Test : public testing::Test {
+ protected:
+  // Carries bytes back and forth until both fall silent.
+  void exchange() {
+    for (;;) {
+      const std::string to_server = output_of(*client_);
+      const std::string to_client = output_of(*server_);
+      if (to_server.empty() && to_client.empty()) return;
+      if (!to_server.empty()) server_error_ = server_->receive(to_server);
+      if (!to_client.empty()) client_error_ = client_->receive(to_client);
+    }
+  }
+  void make_server(std::uint64_t message_max) {
+    front_.message_max = message_max;
+    server_ = std::make_unique<Http2ServerSession>(loop_, front_, server_output_);
+  }
+
+  Loop loop_;
+  FakeFront fake_;
+  Front front_ = fake_.front();
+  FakeOutput server_output_;
+  FakeOutput client_output_;
+  int heard_ = 0;
+  absl::Status server_error_;
+  absl::Status client_error_;
+  std::unique_ptr<Http2ServerSession> server_ =
+      std::make_unique<Http2ServerSession>(loop_, front_, server_output_);
+  std::unique_ptr<Http2ClientSession> client_ = std::make_unique<Http2ClientSession>(
+      client_output_, "localhost", 1 << 24, [this] { ++heard_; });
+};
+
+TEST_F(Http2Test, ACallIsAnsweredWithItsMessageAndStatus) {
+  RecordedCall call;
+  client_->call(call, "/echo", frame("hello"), 5s);
+  exchange();
+
+  EXPECT_THAT(call.replies, ElementsAre("hello"));
+  ASSERT_EQ(call.done.size(), 1u);
+  EXPECT_TRUE(call.done[0].ok()) << call.done[0];
+  EXPECT_EQ(fake_.open_calls, 0) << "a handler ends with its call";
+}
+
+TEST_F(Http2Test, ManyCallsShareTheConnection) {
+  std::vector<RecordedCall> calls(500);
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    client_->call(calls[i], "/echo", frame(std::to_string(i)), std::nullopt);
+  }
+  exchange();
+
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    EXPECT_THAT(calls[i].replies, ElementsAre(std::to_string(i)));
+  }
+}
+
+TEST_F(Http2Test, AMessageLargerThanEveryWindowPassesBothWays) {
+  make_server(1 << 26);
+  std::string large(12 << 20, 'x');
+  large.back() = 'y';
+  RecordedCall call;
+  client_->call(call, "/echo", frame(large), std::nullopt);
+  exchange();
+
+  ASSERT_EQ(call.replies.size(), 1u);
+  EXPECT_TRUE(call.replies[0] == large);
+}
+
+TEST_F(Http2Test, AFailureIsTrailersOnlyAndKeepsItsText) {
+  RecordedCall call;
+  client_->call(call, "/fail", frame(""), std::nullopt);
+  exchange();
+
+  EXPECT_TRUE(call.replies.empty());
+  ASSERT_EQ(call.done.size(), 1u);
+  EXPECT_EQ(call.done[0].code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(call.done[0].message(), "no such thing: 100 %");
+}
+
+TEST_F(Http2Test, AnUnknownMethodIsUnimplementedInTheReferencesWords) {
+  RecordedCall call;
+  client_->call(call, "/jina.Nothing/at_all", frame(""), std::nullopt);
+  exchange();
+
+  ASSERT_EQ(call.done.size(), 1u);
+  EXPECT_EQ(call.done[0].code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(call.done[0].message(), "Method not found!");
+}
+
+TEST_F(Http2Test, AMessageBeyondTheLimitIsRefusedAndTheConnectionLives) {
+  make_server(1000);
+  RecordedCall large, small;
+  client_->call(large, "/echo", frame(std::string(1001, 'x')), std::nullopt);
+  exchange();
+  client_->call(small, "/echo", frame("small"), std::nullopt);
+  exchange();
+
+  ASSERT_EQ(large.done.size(), 1u);
+  EXPECT_EQ(large.done[0].code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(large.done[0].message()), HasSubstr("1001 bytes"));
+  EXPECT_THAT(small.replies, ElementsAre("small"));
+}
+
+TEST_F(Http2Test, AnAnswerBeyondTheClientsLimitEndsTheCallAlone) {
+  client_ = std::make_unique<Http2ClientSession>(client_output_, "localhost", 10, [] {});
+  RecordedCall large, small;
+  client_->call(large, "/echo", frame("more than ten bytes"), std::nullopt);
+  client_->call(small, "/echo", frame("few"), std::nullopt);
+  exchange();
+
+  ASSERT_EQ(large.done.size(), 1u);
+  EXPECT_EQ(large.done[0].code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(small.replies, ElementsAre("few"));
+}
+
+TEST_F(Http2Test, ACallerThatCancelsTakesTheHandlerWithIt) {
+  RecordedCall call;
+  client_->call(call, "/silent", frame(""), std::nullopt);
+  exchange();
+  ASSERT_EQ(fake_.open_calls, 1);
+
+  call.cancel();
+  exchange();
+
+  EXPECT_EQ(fake_.open_calls, 0);
+  EXPECT_TRUE(call.done.empty()) << "who cancels does not want to hear more";
+}
+
+TEST_F(Http2Test, ACallThatIsDestroyedBeforeItsFrameIsWrittenIsNotTouched) {
+  auto call = std::make_unique<RecordedCall>();
+  client_->call(*call, "/echo", frame(std::string(100'000, 'x')), std::nullopt);
+  call.reset();
+  exchange();
+
+  EXPECT_EQ(fake_.open_calls, 0);
+}
+
+TEST_F(Http2Test, ACallThatIsDestroyedHalfWrittenIsNotTouched) {
+  exchange();  // settings, so that the server's windows are known
+  auto call = std::make_unique<RecordedCall>();
+  client_->call(*call, "/silent", frame(std::string(900'000, 'x')), std::nullopt);
+  std::string part;
+  client_->produce(part, 1000);
+  ASSERT_TRUE(server_->receive(part).ok());
+  ASSERT_EQ(fake_.open_calls, 1);
+
+  call.reset();
+  exchange();
+
+  EXPECT_EQ(fake_.open_calls, 0);
+}
+
+TEST_F(Http2Test, ADeadlineEndsTheCallAndItsHandler) {
+  RecordedCall call;
+  client_->call(call, "/silent", frame(""), 1ms);
+  exchange();
+  loop_.io().run_for(5s);  // returns when the alarm, the only work there is, has fired
+  exchange();
+
+  ASSERT_EQ(call.done.size(), 1u);
+  EXPECT_EQ(call.done[0].code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(fake_.open_calls, 0);
+}
+
+TEST_F(Http2Test, ALostConnectionIsToldToEveryCallOnce) {
+  RecordedCall first, second;
+  client_->call(first, "/silent", frame(""), std::nullopt);
+  client_->call(second, "/silent", frame(""), std::nullopt);
+  exchange();
+
+  client_->disconnected(core::error(absl::StatusCode::kUnavailable, "cut"));
+  client_.reset();
+
+  for (const RecordedCall* call : {&first, &second}) {
+    ASSERT_EQ(call->done.size(), 1u);
+    EXPECT_EQ(call->done[0].message(), "cut");
+  }
+}
+
+TEST_F(Http2Test, ACallMayEndTheOthersWhenTheConnectionIsLost) {
+  auto second = std::make_unique<RecordedCall>();
+  RecordedCall first;
+  first.then = [&] { second.reset(); };
+  second->then = [&] { first.cancel(); };
+  client_->call(first, "/silent", frame(""), std::nullopt);
+  client_->call(*second, "/silent", frame(""), std::nullopt);
+
+  client_->disconnected(core::error(absl::StatusCode::kUnavailable, "cut"));
+}
+
+TEST_F(Http2Test, ANextCallMayStartFromTheEndOfTheOneBefore) {
+  RecordedCall second;
+  RecordedCall first;
+  first.then = [&] { client_->call(second, "/echo", frame("second"), std::nullopt); };
+  client_->call(first, "/echo", frame("first"), std::nullopt);
+  exchange();
+
+  EXPECT_THAT(second.replies, ElementsAre("second"));
+}
+
+TEST_F(Http2Test, APingIsHeardBack) {
+  exchange();
+  const int before = heard_;
+
+  client_->ping();
+  exchange();
+
+  EXPECT_GT(heard_, before);
+}
+
+TEST_F(Http2Test, ADrainFinishesWhatIsThereAndThenTheConnection) {
+  RecordedCall call;
+  client_->call(call, "/silent", frame(""), std::nullopt);
+  exchange();
+
+  server_->drain();
+  exchange();
+  EXPECT_FALSE(server_->finished());
+  fake_.last_call->finish(absl::OkStatus());
+  exchange();
+
+  EXPECT_TRUE(server_->finished());
+  ASSERT_EQ(call.done.size(), 1u);
+  EXPECT_TRUE(call.done[0].ok());
+}
+
+TEST_F(Http2Test, ACallAfterTheDrainIsRefusedAsUnavailable) {
+  exchange();
+  server_->drain();
+  exchange();
+  RecordedCall late;
+  client_->call(late, "/echo", frame(""), std::nullopt);
+  exchange();
+
+  ASSERT_EQ(late.done.size(), 1u);
+  EXPECT_EQ(late.done[0].code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(Http2Test, AfterAGoodbyeItTakesNoCallsAndEndsWithTheLast) {
+  RecordedCall call;
+  client_->call(call, "/silent", frame(""), std::nullopt);
+  exchange();
+  EXPECT_TRUE(client_->takes_calls());
+
+  server_->drain();
+  exchange();
+  EXPECT_FALSE(client_->takes_calls());
+  EXPECT_FALSE(client_->finished());
+  EXPECT_TRUE(call.done.empty());
+
+  call.cancel();
+  exchange();
+  EXPECT_TRUE(client_->finished());
+}
+
+TEST_F(Http2Test, AClientThatDrainsFinishesItsCalls) {
+  RecordedCall call;
+  client_->call(call, "/silent", frame(""), std::nullopt);
+  exchange();
+
+  client_->drain();
+  exchange();
+  EXPECT_FALSE(client_->finished());
+  fake_.last_call->finish(absl::OkStatus());
+  exchange();
+
+  ASSERT_EQ(call.done.size(), 1u);
+  EXPECT_TRUE(call.done[0].ok()) << call.done[0];
+  EXPECT_TRUE(client_->finished());
+}
+
+TEST_F(Http2Test, GarbageEndsTheConnection) {
+  EXPECT_FALSE(server_->receive("\x16\x03\x01 this is no HTTP/2 at all, is it?").ok());
+}
+
+TEST_F(Http2Test, ARequestThatFallsSilentIsEndedByTheSweep) {
+  exchange();
+  RecordedCall call;
+  client_->call(call, "/silent", frame(std::string(900'000, 'x')), std::nullopt);
+  std::string half;
+  client_->produce(half, 1000);
+  ASSERT_TRUE(server_->receive(half).ok());
+
+  ASSERT_TRUE(server_->sweep(Clock::now() + core::limits::kStallTimeout - 1s).ok());
+  EXPECT_TRUE(call.done.empty());
+  ASSERT_TRUE(server_->sweep(Clock::now() + core::limits::kStallTimeout + 1s).ok());
+  exchange();
+
+  ASSERT_EQ(call.done.size(), 1u);
+  EXPECT_EQ(call.done[0].code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+// A client that writes its frames by hand, because no library would write such ones.
+class Http2WireTest : public testing::Test {
+ protected:
+  enum Type { kData = 0, kHeaders = 1, kReset = 3, kSettings = 4, kWindowUpdate = 8 };
+  enum Flags { kNone = 0, kEndStream = 1, kEndHeaders = 4 };
+
+  static std::string frame_bytes(Type type, int flags, std::uint32_t stream,
+                                 std::string_view payload) {
+    std::string bytes;
+    for (int shift : {16, 8, 0}) bytes += static_cast<char>(payload.size() >> shift);
+    bytes += static_cast<char>(type);
+    bytes += static_cast<char>(flags);
+    for (int shift : {24, 16, 8, 0}) bytes += static_cast<char>(stream >> shift);
+    return bytes.append(payload);
+  }
+  static std::string literal(std::string_view name, std::string_view value) {
+    std::string bytes(1, '\0');
+    bytes += static_cast<char>(name.size());
+    bytes.append(name);
+    bytes += static_cast<char>(value.size());
+    return bytes.append(value);
+  }
+  static std::string grpc_header(std::string_view path) {
+    return literal(":method", "POST") + literal(":scheme", "http") + literal(":path", path) +
+           literal(":authority", "x") + literal("content-type", "application/grpc");
+  }
+
+  absl::Status say(const std::string& bytes) { return server_.receive(bytes); }
+  std::string start(std::string_view settings = "") {
+    return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame_bytes(kSettings, kNone, 0, settings);
+  }
+  absl::Status sweep_after(Clock::duration time) { return server_.sweep(Clock::now() + time); }
+
+  Loop loop_;
+  FakeFront fake_;
+  Front front_ = fake_.front();
+  FakeOutput output_;
+  Http2ServerSession server_{loop_, front_, output_};
+};
+
+TEST_F(Http2WireTest, AHeaderThatNeverEndsIsResetByTheSweep) {
+  ASSERT_TRUE(say(start() + frame_bytes(kHeaders, kNone, 1, grpc_header("/echo"))).ok());
+  output_of(server_);
+
+  ASSERT_TRUE(sweep_after(core::limits::kStallTimeout + 1s).ok());
+
+  EXPECT_THAT(output_of(server_),
+              HasSubstr(frame_bytes(kReset, 0, 1, std::string("\0\0\0\x8", 4))));
+}
+
+TEST_F(Http2WireTest, AMessageWithoutAnEndIsEndedByTheSweep) {
+  ASSERT_TRUE(say(start() + frame_bytes(kHeaders, kEndHeaders, 1, grpc_header("/silent")) +
+                  frame_bytes(kData, kNone, 1, frame("all that was promised")))
+                  .ok());
+  output_of(server_);
+  ASSERT_EQ(fake_.open_calls, 1);
+
+  ASSERT_TRUE(sweep_after(core::limits::kStallTimeout + 1s).ok());
+  output_of(server_);
+
+  EXPECT_EQ(fake_.open_calls, 0);
+  EXPECT_EQ(loop_.budget().used(), 0u);
+}
+
+TEST_F(Http2WireTest, AStreamMayBeSilentForAsLongAsItLikes) {
+  ASSERT_TRUE(say(start() + frame_bytes(kHeaders, kEndHeaders, 1, grpc_header("/stream"))).ok());
+  output_of(server_);
+
+  ASSERT_TRUE(sweep_after(core::limits::kStallTimeout + 1s).ok());
+  output_of(server_);
+
+  EXPECT_EQ(fake_.open_calls, 1);
+}
+
+TEST_F(Http2WireTest, AStreamHoldsNoMoreThanWhatIsUnderway) {
+  ASSERT_TRUE(say(start() + frame_bytes(kHeaders, kEndHeaders, 1, grpc_header("/stream"))).ok());
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(say(frame_bytes(kData, kNone, 1, frame("a question"))).ok());
+    output_of(server_);
+    EXPECT_EQ(loop_.budget().used(), 0u);
+  }
+}
+
+TEST_F(Http2WireTest, AStreamWhoseAnswersNobodyReadsIsEnded) {
+  const std::string no_window("\0\4\0\0\0\0", 6);
+  ASSERT_TRUE(
+      say(start(no_window) + frame_bytes(kHeaders, kEndHeaders, 1, grpc_header("/stream"))).ok());
+  const std::string question = frame_bytes(kData, kNone, 1, frame(std::string(10'000, '?')));
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(say(question).ok());
+    output_of(server_);
+  }
+  EXPECT_LE(loop_.budget().used(), 5u << 20);
+}
+
+TEST_F(Http2WireTest, AnAnswerThatNobodyTakesIsGivenUpByTheSweep) {
+  const std::string no_window("\0\4\0\0\0\0", 6);
+  ASSERT_TRUE(say(start(no_window) + frame_bytes(kHeaders, kEndHeaders, 1, grpc_header("/echo")) +
+                  frame_bytes(kData, kEndStream, 1, frame("hello")))
+                  .ok());
+  output_of(server_);
+  ASSERT_EQ(fake_.open_calls, 1);
+
+  ASSERT_TRUE(sweep_after(core::limits::kStallTimeout + 1s).ok());
+  output_of(server_);
+
+  EXPECT_EQ(fake_.open_calls, 0);
+  EXPECT_EQ(loop_.budget().used(), 0u);
+}
+
+TEST_F(Http2WireTest, WhenMemoryIsShortNoConnectionTakesAllThatIsLeft) {
+  BufferBudget::Lease others;
+  ASSERT_TRUE(others.grow(loop_.budget(), loop_.budget().left() - 10'000));
+  const auto call = [&](Http2ServerSession& server, std::size_t size) {
+    ASSERT_TRUE(server
+                    .receive(start() +
+                             frame_bytes(kHeaders, kEndHeaders, 1, grpc_header("/silent")) +
+                             frame_bytes(kData, kNone, 1, frame(std::string(size, 'x'))))
+                    .ok());
+    output_of(server);
+  };
+  Http2ServerSession greedy(loop_, front_, output_), modest(loop_, front_, output_);
+
+  call(greedy, 6'000);
+  EXPECT_EQ(fake_.open_calls, 0);
+  call(modest, 1'000);
+  EXPECT_EQ(fake_.open_calls, 1);
+}
+
+TEST_F(Http2WireTest, ADrainEndsStreamsThatWouldNeverEnd) {
+  ASSERT_TRUE(say(start() + frame_bytes(kHeaders, kEndHeaders, 1, grpc_header("/stream"))).ok());
+  output_of(server_);
+
+  server_.drain();
+  output_of(server_);
+  ASSERT_TRUE(sweep_after(1s).ok());
+  output_of(server_);
+
+  EXPECT_TRUE(server_.finished());
+}
+
+TEST_F(Http2WireTest, AClientThatMakesAnswersAndReadsNoneIsCutOff) {
+  ASSERT_TRUE(say(start()).ok());
+  // Beyond the streams it may open, each is refused by a frame of its own; and more than once, as
+  // long as it does not acknowledge how many they are.
+  absl::Status status;
+  std::uint32_t stream = 1;
+  for (; status.ok() && stream < 200'000; stream += 2) {
+    status = say(frame_bytes(kHeaders, kEndHeaders, stream, grpc_header("/silent")));
+  }
+
+  EXPECT_FALSE(status.ok());
+  EXPECT_LT(stream, 50'000u);
+}
+
+TEST_F(Http2WireTest, AClientThatOpensAndResetsStreamsIsCutOff) {
+  ASSERT_TRUE(say(start()).ok());
+  std::uint32_t stream = 1;
+  for (; !server_.finished() && stream < 20'000; stream += 2) {
+    ASSERT_TRUE(say(frame_bytes(kHeaders, kEndHeaders, stream, grpc_header("/silent")) +
+                    frame_bytes(kReset, 0, stream, std::string("\0\0\0\x8", 4)))
+                    .ok());
+    output_of(server_);
+  }
+
+  EXPECT_LT(stream, 10'000u);
+  EXPECT_EQ(fake_.open_calls, 0);
+}
+
+TEST_F(Http2WireTest, AClientThatMakesUsResetStreamsIsCutOff) {
+  ASSERT_TRUE(say(start()).ok());
+  std::uint32_t stream = 1;
+  for (; !server_.finished() && stream < 20'000; stream += 2) {
+    ASSERT_TRUE(say(frame_bytes(kHeaders, kEndHeaders, stream, grpc_header("/silent")) +
+                    frame_bytes(kWindowUpdate, 0, stream, "\x7f\xff\xff\xff"))
+                    .ok());
+    output_of(server_);
+  }
+
+  EXPECT_LT(stream, 10'000u);
+}
+
+}  // namespace
+}  // namespace flow::gateway

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the gateway answers over HTTP, by path, method and readiness.
+#include "gateway/services/http_routes.hpp"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace flow::gateway {
+namespace {
+
+using core::ReplicaState;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+FlowView flow_in(ReplicaState state) {
+  return {{{"a", {{"a/rep-0", "0.0.0.0:1", {state, {}, "because", 7}}}}}};
+}
+
+class RoutesTest : public testing::Test {
+ protected:
+  HttpResponse get(std::string_view target) { return routes_.answer({"GET", target}); }
+
+  core::GatewayConfig config_;
+  Readiness readiness_{flow_in(ReplicaState::Ready)};
+  Routes routes_{config_, readiness_};
+};
+
+TEST_F(RoutesTest, RootIsAliveAndEmpty) {
+  EXPECT_EQ(get("/").status, 200);
+  EXPECT_EQ(get("/").body, "{}");
+}
+
+TEST_F(RoutesTest, DryRunOfAReadyFlowIsTheReferencesAnswer) {
+  EXPECT_EQ(get("/dry_run").status, 200);
+  EXPECT_EQ(get("/dry_run").body, R"({"code":0,"description":"","exception":null})");
+}
+
+TEST_F(RoutesTest, DryRunOfAFlowThatIsNotReadyIs503SoThatProbesByStatusWork) {
+  readiness_.publish(flow_in(ReplicaState::Failed));
+
+  EXPECT_EQ(get("/dry_run").status, 503);
+  EXPECT_THAT(get("/dry_run").body, StartsWith(R"({"code":1,)"));
+}
+
+TEST_F(RoutesTest, DryRunCanBeToldToAnswer200AsTheReferenceDoes) {
+  config_.http_dry_run_status = 200;
+  readiness_.publish(flow_in(ReplicaState::Failed));
+
+  EXPECT_EQ(get("/dry_run").status, 200);
+  EXPECT_THAT(get("/dry_run").body, StartsWith(R"({"code":1,)"));
+}
+
+TEST_F(RoutesTest, LivezDoesNotDependOnExecutors) {
+  readiness_.publish(flow_in(ReplicaState::Failed));
+
+  EXPECT_EQ(get("/livez").status, 200);
+}
+
+TEST_F(RoutesTest, ReadyzIsSmallAndVerboseOnRequest) {
+  readiness_.publish(flow_in(ReplicaState::Hung));
+
+  EXPECT_EQ(get("/readyz").status, 503);
+  EXPECT_EQ(get("/readyz").body, R"({"ready":false,"reason":"a/rep-0 is HUNG: because"})");
+  EXPECT_THAT(get("/readyz?verbose").body, HasSubstr(R"("state":"HUNG")"));
+  EXPECT_THAT(get("/readyz?x=1&verbose=1").body, HasSubstr(R"("state":"HUNG")"));
+  EXPECT_EQ(get("/readyz?verbose=0").body, get("/readyz").body);
+  EXPECT_EQ(get("/readyz?verbosely").body, get("/readyz").body);
+}
+
+TEST_F(RoutesTest, StatusTellsVersions) {
+  EXPECT_EQ(get("/status").status, 200);
+  EXPECT_THAT(get("/status").body, HasSubstr(R"("flow-host":")"));
+  EXPECT_THAT(get("/status").body, HasSubstr(R"("envs":{)"));
+}
+
+TEST_F(RoutesTest, UnknownPathsAre404InTheReferencesWords) {
+  for (const std::string_view path : {"/nope", "/dry_run/", "", "*", "/_status"}) {
+    EXPECT_EQ(get(path).status, 404) << path;
+    EXPECT_EQ(get(path).body, R"({"detail":"Not Found"})");
+  }
+}
+
+TEST_F(RoutesTest, OtherMethodsAre405AndToldWhatIsAllowed) {
+  for (const std::string_view method : {"HEAD", "POST", "OPTIONS", "BREW"}) {
+    const HttpResponse response = routes_.answer({method, "/dry_run"});
+    EXPECT_EQ(response.status, 405) << method;
+    EXPECT_EQ(response.body, R"({"detail":"Method Not Allowed"})");
+    ASSERT_EQ(response.headers.size(), 1u);
+    EXPECT_EQ(response.headers[0].second, "GET");
+  }
+  EXPECT_EQ(routes_.answer({"HEAD", "/readyz"}).status, 200);
+}
+
+}  // namespace
+}  // namespace flow::gateway

@@ -10,9 +10,9 @@
 #include "boost/asio/local/stream_protocol.hpp"
 #include "core/limits.hpp"
 #include "core/time_text.hpp"
-#include "gateway/wire/grpc.hpp"
 #include "grpc/health/v1/health.pb.h"
 #include "jina.pb.h"
+#include "wire/grpc.hpp"
 
 namespace flow::gateway {
 
@@ -27,7 +27,7 @@ constexpr std::string_view kWatchPath = "/grpc.health.v1.Health/Watch";
 
 template <typename Message>
 bool parse(Message& message, std::string_view framed) {
-  const std::string_view bytes = payload(framed);
+  const std::string_view bytes = wire::payload(framed);
   return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
@@ -195,7 +195,7 @@ void Replica::on_connected(Socket socket) {
   });
   liveness_.connected(now());
   discover_ = std::make_unique<DiscoverCall>(*this);
-  session_->call(*discover_, kDiscoverPath, frame(""), std::nullopt);
+  session_->call(*discover_, kDiscoverPath, wire::frame(""), std::nullopt);
   tick();
   changed();
 }
@@ -203,7 +203,7 @@ void Replica::on_connected(Socket socket) {
 void Replica::on_discovered(std::set<std::string, std::less<>> endpoints) {
   endpoints_ = std::move(endpoints);
   watch_ = std::make_unique<WatchCall>(*this);
-  session_->call(*watch_, kWatchPath, frame(""), std::nullopt);
+  session_->call(*watch_, kWatchPath, wire::frame(""), std::nullopt);
 }
 
 void Replica::retire() {

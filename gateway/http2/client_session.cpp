@@ -25,7 +25,7 @@ absl::Status final_status(const std::string& http_status, const std::string& grp
   if (error == std::errc() && end == grpc_status.data() + grpc_status.size() &&
       !grpc_status.empty()) {
     if (code < 0 || code > 16) code = 2;
-    return core::error(static_cast<absl::StatusCode>(code), decode_message(grpc_message));
+    return core::error(static_cast<absl::StatusCode>(code), wire::decode_message(grpc_message));
   }
   if (error_code == NGHTTP2_REFUSED_STREAM) {
     return core::error(absl::StatusCode::kUnavailable, "the executor takes no more requests");
@@ -186,7 +186,7 @@ void Http2ClientSession::call(ClientCall& call, std::string_view path, std::stri
   call.grpc_status_.clear();
   call.grpc_message_.clear();
   call.reader_.emplace(message_max_);
-  const std::string timeout_text = timeout ? format_timeout(*timeout) : "";
+  const std::string timeout_text = timeout ? wire::format_timeout(*timeout) : "";
   const std::array fields = {
       header(":method", "POST", HeaderValue::Static),
       header(":scheme", "http", HeaderValue::Static),

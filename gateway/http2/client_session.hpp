@@ -10,7 +10,7 @@
 
 #include "gateway/http2/nghttp2.hpp"
 #include "gateway/net/session.hpp"
-#include "gateway/wire/grpc.hpp"
+#include "wire/grpc.hpp"
 
 namespace flow::gateway {
 
@@ -42,7 +42,7 @@ class ClientCall {
   std::int32_t stream_ = 0;
   std::string out_;
   std::size_t out_sent_ = 0;
-  std::optional<MessageReader> reader_;
+  std::optional<wire::MessageReader> reader_;
   std::optional<absl::Status> error_;  // ours, which goes before what the peer says
   std::string http_status_;
   std::string grpc_status_;

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/limits.hpp"
-#include "gateway/wire/grpc.hpp"
+#include "wire/grpc.hpp"
 
 namespace flow::gateway {
 
@@ -78,7 +78,7 @@ class Http2ServerSession::Stream final : public GrpcCall {
           fmt::format("grpc-encoding \"{}\" is not supported; use \"identity\"", encoding_)));
     }
     if (!timeout_.empty()) {
-      const auto timeout = parse_timeout(timeout_);
+      const auto timeout = wire::parse_timeout(timeout_);
       if (!timeout) {
         return finish(core::error(absl::StatusCode::kInternal,
                                   fmt::format("bad grpc-timeout \"{}\"", timeout_)));
@@ -178,7 +178,7 @@ class Http2ServerSession::Stream final : public GrpcCall {
     if (std::exchange(finished_, true)) return;
     deadline_alarm_.cancel();
     status_code_ = fmt::format_int(static_cast<int>(status.code())).str();
-    status_message_ = encode_message(core::message(status));
+    status_message_ = wire::encode_message(core::message(status));
     if (responded_) return resume();
     responded_ = true;
     // Nothing was sent: trailers-only.
@@ -295,7 +295,7 @@ class Http2ServerSession::Stream final : public GrpcCall {
   std::string timeout_;
   std::string encoding_;
   bool grpc_ = false;
-  MessageReader reader_;
+  wire::MessageReader reader_;
   Clock::time_point progress_;  // when the caller last said or took something
   bool request_ended_ = false;
   std::optional<Clock::time_point> deadline_;

@@ -6,8 +6,8 @@
 #include "core/text.hpp"
 #include "core/time_text.hpp"
 #include "fmt/format.h"
-#include "gateway/wire/grpc.hpp"
 #include "jina.pb.h"
+#include "wire/grpc.hpp"
 
 namespace flow::gateway {
 namespace {
@@ -147,12 +147,12 @@ std::shared_ptr<const Verdict> judge(const FlowView& flow) {
     verdict->ready = verdict->ready && executor.ready();
   }
   if (verdict->ready) {
-    verdict->dry_run_grpc = frame("");
+    verdict->dry_run_grpc = wire::frame("");
     verdict->dry_run_json = R"({"code":0,"description":"","exception":null})";
   } else {
     verdict->reason = reason_of(flow);
     const jina::StatusProto status = failure_status(flow);
-    verdict->dry_run_grpc = frame(status.SerializeAsString());
+    verdict->dry_run_grpc = wire::frame(status.SerializeAsString());
     verdict->dry_run_json = status_json(status);
   }
   verdict->readyz_json =

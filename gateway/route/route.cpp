@@ -6,8 +6,8 @@
 
 #include "core/status.hpp"
 #include "fmt/format.h"
-#include "gateway/wire/grpc.hpp"
 #include "re2/re2.h"
+#include "wire/grpc.hpp"
 
 namespace flow::gateway {
 namespace {
@@ -24,12 +24,12 @@ Route::Route(const RouteContext& context) : context_(context) {}
 Route::~Route() = default;
 
 absl::Status Route::scan() {
-  absl::StatusOr<DataRequestView> view = scan_data_request(payload(message_));
+  absl::StatusOr<wire::DataRequestView> view = wire::scan_data_request(wire::payload(message_));
   if (!view.ok()) {
     FLOW_ASSIGN_OR_RETURN(const std::string canonical,
-                          canonicalise_data_request(payload(message_)));
-    message_ = frame(canonical);
-    view = scan_data_request(payload(message_));
+                          wire::canonicalise_data_request(wire::payload(message_)));
+    message_ = wire::frame(canonical);
+    view = wire::scan_data_request(wire::payload(message_));
     if (!view.ok()) return view.status();
   }
   view_ = *view;
@@ -48,7 +48,7 @@ absl::Status Route::set_target(std::string_view pattern) {
                                  target_->error()));
 }
 
-Route::Step Route::start(std::string framed, WallTime now) {
+Route::Step Route::start(std::string framed, wire::WallTime now) {
   started_ = now;
   message_ = std::move(framed);
   if (const absl::Status status = scan(); !status.ok()) return Fail{status};
@@ -62,7 +62,7 @@ Route::Step Route::start(std::string framed, WallTime now) {
   return proceed(now);
 }
 
-Route::Step Route::proceed(WallTime now) {
+Route::Step Route::proceed(wire::WallTime now) {
   for (; next_ < context_.executors.size(); ++next_) {
     const std::string& name = context_.executors[next_];
     const bool targeted =
@@ -73,13 +73,13 @@ Route::Step Route::proceed(WallTime now) {
     }
     // What the caller sent goes on as it is whenever there is nothing in it to hide.
     const bool untouched = view_.canonical && std::ranges::none_of(hops_, &Hop::answered);
-    return Send{next_++,
-                untouched ? std::move(message_) : executor_request(view_, request_id_, endpoint())};
+    return Send{next_++, untouched ? std::move(message_)
+                                   : wire::executor_request(view_, request_id_, endpoint())};
   }
   return answer(now);
 }
 
-Route::Step Route::on_answer(std::string framed, WallTime now) {
+Route::Step Route::on_answer(std::string framed, wire::WallTime now) {
   Hop& hop = hops_.back();
   hop.end = now;
   message_ = std::move(framed);
@@ -94,15 +94,15 @@ Route::Step Route::on_answer(std::string framed, WallTime now) {
   return proceed(now);
 }
 
-Route::Step Route::answer(WallTime now) {
-  std::vector<RouteEntry> routes;
+Route::Step Route::answer(wire::WallTime now) {
+  std::vector<wire::RouteEntry> routes;
   routes.reserve(hops_.size() + 1);
   routes.push_back({kGatewayName, started_, now});
   for (const Hop& hop : hops_) {
     routes.push_back({context_.executors[hop.executor], hop.start, hop.end});
   }
   if (view_.is_error() && !hops_.empty()) routes.back().status = view_.status;
-  return Answer{caller_response(view_, request_id_, endpoint(), routes)};
+  return Answer{wire::caller_response(view_, request_id_, endpoint(), routes)};
 }
 
 }  // namespace flow::gateway

@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "gateway/wire/data_request.hpp"
+#include "wire/data_request.hpp"
 
 namespace re2 {
 class RE2;
@@ -49,9 +49,9 @@ class Route {
   ~Route();
 
   // The caller's request, framed.
-  Step start(std::string framed, WallTime now);
+  Step start(std::string framed, wire::WallTime now);
   // The answer of the executor that was sent to last.
-  Step on_answer(std::string framed, WallTime now);
+  Step on_answer(std::string framed, wire::WallTime now);
 
   // The caller's own limit for the whole of it, from the request's header; 0: none.
   std::uint32_t timeout_ms() const { return timeout_ms_; }
@@ -59,28 +59,28 @@ class Route {
  private:
   struct Hop {
     std::size_t executor;
-    WallTime start;
-    std::optional<WallTime> end;
+    wire::WallTime start;
+    std::optional<wire::WallTime> end;
 
     bool answered() const { return end.has_value(); }
   };
 
   absl::Status scan();
   absl::Status set_target(std::string_view pattern);
-  Step proceed(WallTime now);
-  Step answer(WallTime now);
+  Step proceed(wire::WallTime now);
+  Step answer(wire::WallTime now);
   std::optional<std::string_view> endpoint() const {
     return endpoint_ ? std::optional<std::string_view>(*endpoint_) : std::nullopt;
   }
 
   const RouteContext& context_;
-  std::string message_;   // framed: what travels at the moment
-  DataRequestView view_;  // of message_; its data and parameters dangle while it is underway
+  std::string message_;         // framed: what travels at the moment
+  wire::DataRequestView view_;  // of message_; its data and parameters dangle while it is underway
   std::string request_id_;
   std::optional<std::string> endpoint_;
   std::unique_ptr<re2::RE2> target_;
   std::uint32_t timeout_ms_ = 0;
-  WallTime started_;
+  wire::WallTime started_;
   std::size_t next_ = 0;
   std::vector<Hop> hops_;
 };

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kProcessPath = "/jina.JinaSingleDataRequestRPC/process_single_data";
 
-WallTime wall_now() { return std::chrono::system_clock::now(); }
+wire::WallTime wall_now() { return std::chrono::system_clock::now(); }
 
 // jina.JinaSingleDataRequestRPC/process_single_data: performs what a Route decides. Being the
 // handler of one call and the call to the next executor in one, it goes away as a whole when the

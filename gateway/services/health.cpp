@@ -7,8 +7,8 @@
 #include "fmt/format.h"
 #include "gateway/services/services.hpp"
 #include "gateway/services/unary.hpp"
-#include "gateway/wire/grpc.hpp"
 #include "grpc/health/v1/health.pb.h"
+#include "wire/grpc.hpp"
 
 // grpc.health.v1.Health of the gateway. Names: "" is the whole Flow, "liveness" the gateway's loop
 // (that an answer comes is the answer), an executor's name that executor; a gRPC service that the
@@ -21,7 +21,7 @@ using grpc::health::v1::HealthCheckResponse;
 
 std::optional<std::string> requested_service(std::string_view framed) {
   HealthCheckRequest request;
-  const std::string_view bytes = payload(framed);
+  const std::string_view bytes = wire::payload(framed);
   if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
   return request.service();
 }
@@ -46,7 +46,7 @@ std::optional<HealthCheckResponse::ServingStatus> status_of(const ServiceContext
 std::string framed_status(HealthCheckResponse::ServingStatus status) {
   HealthCheckResponse response;
   response.set_status(status);
-  return frame(response.SerializeAsString());
+  return wire::frame(response.SerializeAsString());
 }
 
 // One caller of Watch: told the status at once, then whenever it changes.

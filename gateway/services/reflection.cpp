@@ -3,9 +3,9 @@
 
 #include "core/status.hpp"
 #include "gateway/services/services.hpp"
-#include "gateway/wire/grpc.hpp"
 #include "grpc/reflection/v1/reflection.pb.h"
 #include "grpc/reflection/v1alpha/reflection.pb.h"
+#include "wire/grpc.hpp"
 
 namespace flow::gateway {
 namespace {
@@ -18,14 +18,14 @@ class ReflectionHandler final : public GrpcHandler {
 
   void on_message(std::string framed) override {
     Request request;
-    const std::string_view bytes = payload(framed);
+    const std::string_view bytes = wire::payload(framed);
     if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
       return call_.finish(core::error(absl::StatusCode::kInvalidArgument,
                                       "cannot parse the request as ServerReflectionRequest"));
     }
     const auto response = proto::reflection_answer<Response>(
         request, *google::protobuf::DescriptorPool::generated_pool(), offered_services());
-    call_.send(frame(response.SerializeAsString()));
+    call_.send(wire::frame(response.SerializeAsString()));
   }
 
   void on_end() override { call_.finish(absl::OkStatus()); }

@@ -9,10 +9,10 @@
 
 #include "core/version.hpp"
 #include "gateway/services/unary.hpp"
-#include "gateway/wire/grpc.hpp"
 #include "google/protobuf/stubs/common.h"
 #include "jina.pb.h"
 #include "nghttp2/nghttp2ver.h"
+#include "wire/grpc.hpp"
 
 namespace flow::gateway {
 namespace {
@@ -73,13 +73,13 @@ Services::Services(ServiceContext& context) : context_(context) {
     for (const std::string& endpoint : context_.executors.endpoints()) {
       answer.add_endpoints(endpoint);
     }
-    return absl::StatusOr<std::string>(frame(answer.SerializeAsString()));
+    return absl::StatusOr<std::string>(wire::frame(answer.SerializeAsString()));
   });
   unary("/jina.JinaInfoRPC/_status", [](const std::string&) {
     jina::JinaInfoProto answer;
     for (const auto& [key, value] : version_info()) (*answer.mutable_jina())[key] = value;
     for (const auto& [key, value] : environment_info()) (*answer.mutable_envs())[key] = value;
-    return absl::StatusOr<std::string>(frame(answer.SerializeAsString()));
+    return absl::StatusOr<std::string>(wire::frame(answer.SerializeAsString()));
   });
   methods_["/jina.JinaSingleDataRequestRPC/process_single_data"] = [this](GrpcCall& call) {
     return make_data_call(context_, call);

@@ -7,7 +7,7 @@
 #include "core/status.hpp"
 #include "gateway/front/service.hpp"
 #include "gateway/net/session.hpp"
-#include "gateway/wire/grpc.hpp"
+#include "wire/grpc.hpp"
 
 // Services that do as the path says, for sessions under test.
 namespace flow::gateway {

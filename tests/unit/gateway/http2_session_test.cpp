@@ -17,7 +17,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 struct RecordedCall final : ClientCall {
-  void on_reply(std::string framed) override { replies.emplace_back(payload(framed)); }
+  void on_reply(std::string framed) override { replies.emplace_back(wire::payload(framed)); }
   void on_done(const absl::Status& status) override {
     done.push_back(status);
     if (then) then();
@@ -60,7 +60,7 @@ class Http2Test : public testing::Test {
 
 TEST_F(Http2Test, ACallIsAnsweredWithItsMessageAndStatus) {
   RecordedCall call;
-  client_->call(call, "/echo", frame("hello"), 5s);
+  client_->call(call, "/echo", wire::frame("hello"), 5s);
   exchange();
 
   EXPECT_THAT(call.replies, ElementsAre("hello"));
@@ -72,7 +72,7 @@ TEST_F(Http2Test, ACallIsAnsweredWithItsMessageAndStatus) {
 TEST_F(Http2Test, ManyCallsShareTheConnection) {
   std::vector<RecordedCall> calls(500);
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    client_->call(calls[i], "/echo", frame(std::to_string(i)), std::nullopt);
+    client_->call(calls[i], "/echo", wire::frame(std::to_string(i)), std::nullopt);
   }
   exchange();
 
@@ -86,7 +86,7 @@ TEST_F(Http2Test, AMessageLargerThanEveryWindowPassesBothWays) {
   std::string large(12 << 20, 'x');
   large.back() = 'y';
   RecordedCall call;
-  client_->call(call, "/echo", frame(large), std::nullopt);
+  client_->call(call, "/echo", wire::frame(large), std::nullopt);
   exchange();
 
   ASSERT_EQ(call.replies.size(), 1u);
@@ -95,7 +95,7 @@ TEST_F(Http2Test, AMessageLargerThanEveryWindowPassesBothWays) {
 
 TEST_F(Http2Test, AFailureIsTrailersOnlyAndKeepsItsText) {
   RecordedCall call;
-  client_->call(call, "/fail", frame(""), std::nullopt);
+  client_->call(call, "/fail", wire::frame(""), std::nullopt);
   exchange();
 
   EXPECT_TRUE(call.replies.empty());
@@ -106,7 +106,7 @@ TEST_F(Http2Test, AFailureIsTrailersOnlyAndKeepsItsText) {
 
 TEST_F(Http2Test, AnUnknownMethodIsUnimplementedInTheReferencesWords) {
   RecordedCall call;
-  client_->call(call, "/jina.Nothing/at_all", frame(""), std::nullopt);
+  client_->call(call, "/jina.Nothing/at_all", wire::frame(""), std::nullopt);
   exchange();
 
   ASSERT_EQ(call.done.size(), 1u);
@@ -117,9 +117,9 @@ TEST_F(Http2Test, AnUnknownMethodIsUnimplementedInTheReferencesWords) {
 TEST_F(Http2Test, AMessageBeyondTheLimitIsRefusedAndTheConnectionLives) {
   make_server(1000);
   RecordedCall large, small;
-  client_->call(large, "/echo", frame(std::string(1001, 'x')), std::nullopt);
+  client_->call(large, "/echo", wire::frame(std::string(1001, 'x')), std::nullopt);
   exchange();
-  client_->call(small, "/echo", frame("small"), std::nullopt);
+  client_->call(small, "/echo", wire::frame("small"), std::nullopt);
   exchange();
 
   ASSERT_EQ(large.done.size(), 1u);
@@ -131,8 +131,8 @@ TEST_F(Http2Test, AMessageBeyondTheLimitIsRefusedAndTheConnectionLives) {
 TEST_F(Http2Test, AnAnswerBeyondTheClientsLimitEndsTheCallAlone) {
   client_ = std::make_unique<Http2ClientSession>(client_output_, "localhost", 10, [] {});
   RecordedCall large, small;
-  client_->call(large, "/echo", frame("more than ten bytes"), std::nullopt);
-  client_->call(small, "/echo", frame("few"), std::nullopt);
+  client_->call(large, "/echo", wire::frame("more than ten bytes"), std::nullopt);
+  client_->call(small, "/echo", wire::frame("few"), std::nullopt);
   exchange();
 
   ASSERT_EQ(large.done.size(), 1u);
@@ -142,7 +142,7 @@ TEST_F(Http2Test, AnAnswerBeyondTheClientsLimitEndsTheCallAlone) {
 
 TEST_F(Http2Test, ACallerThatCancelsTakesTheHandlerWithIt) {
   RecordedCall call;
-  client_->call(call, "/silent", frame(""), std::nullopt);
+  client_->call(call, "/silent", wire::frame(""), std::nullopt);
   exchange();
   ASSERT_EQ(fake_.open_calls, 1);
 
@@ -155,7 +155,7 @@ TEST_F(Http2Test, ACallerThatCancelsTakesTheHandlerWithIt) {
 
 TEST_F(Http2Test, ACallThatIsDestroyedBeforeItsFrameIsWrittenIsNotTouched) {
   auto call = std::make_unique<RecordedCall>();
-  client_->call(*call, "/echo", frame(std::string(100'000, 'x')), std::nullopt);
+  client_->call(*call, "/echo", wire::frame(std::string(100'000, 'x')), std::nullopt);
   call.reset();
   exchange();
 
@@ -165,7 +165,7 @@ TEST_F(Http2Test, ACallThatIsDestroyedBeforeItsFrameIsWrittenIsNotTouched) {
 TEST_F(Http2Test, ACallThatIsDestroyedHalfWrittenIsNotTouched) {
   exchange();  // settings, so that the server's windows are known
   auto call = std::make_unique<RecordedCall>();
-  client_->call(*call, "/silent", frame(std::string(900'000, 'x')), std::nullopt);
+  client_->call(*call, "/silent", wire::frame(std::string(900'000, 'x')), std::nullopt);
   std::string part;
   client_->produce(part, 1000);
   ASSERT_TRUE(server_->receive(part).ok());
@@ -179,7 +179,7 @@ TEST_F(Http2Test, ACallThatIsDestroyedHalfWrittenIsNotTouched) {
 
 TEST_F(Http2Test, ADeadlineEndsTheCallAndItsHandler) {
   RecordedCall call;
-  client_->call(call, "/silent", frame(""), 1ms);
+  client_->call(call, "/silent", wire::frame(""), 1ms);
   exchange();
   loop_.io().run_for(5s);  // returns when the alarm, the only work there is, has fired
   exchange();
@@ -191,8 +191,8 @@ TEST_F(Http2Test, ADeadlineEndsTheCallAndItsHandler) {
 
 TEST_F(Http2Test, ALostConnectionIsToldToEveryCallOnce) {
   RecordedCall first, second;
-  client_->call(first, "/silent", frame(""), std::nullopt);
-  client_->call(second, "/silent", frame(""), std::nullopt);
+  client_->call(first, "/silent", wire::frame(""), std::nullopt);
+  client_->call(second, "/silent", wire::frame(""), std::nullopt);
   exchange();
 
   client_->disconnected(core::error(absl::StatusCode::kUnavailable, "cut"));
@@ -209,8 +209,8 @@ TEST_F(Http2Test, ACallMayEndTheOthersWhenTheConnectionIsLost) {
   RecordedCall first;
   first.then = [&] { second.reset(); };
   second->then = [&] { first.cancel(); };
-  client_->call(first, "/silent", frame(""), std::nullopt);
-  client_->call(*second, "/silent", frame(""), std::nullopt);
+  client_->call(first, "/silent", wire::frame(""), std::nullopt);
+  client_->call(*second, "/silent", wire::frame(""), std::nullopt);
 
   client_->disconnected(core::error(absl::StatusCode::kUnavailable, "cut"));
 }
@@ -218,8 +218,8 @@ TEST_F(Http2Test, ACallMayEndTheOthersWhenTheConnectionIsLost) {
 TEST_F(Http2Test, ANextCallMayStartFromTheEndOfTheOneBefore) {
   RecordedCall second;
   RecordedCall first;
-  first.then = [&] { client_->call(second, "/echo", frame("second"), std::nullopt); };
-  client_->call(first, "/echo", frame("first"), std::nullopt);
+  first.then = [&] { client_->call(second, "/echo", wire::frame("second"), std::nullopt); };
+  client_->call(first, "/echo", wire::frame("first"), std::nullopt);
   exchange();
 
   EXPECT_THAT(second.replies, ElementsAre("second"));
@@ -237,7 +237,7 @@ TEST_F(Http2Test, APingIsHeardBack) {
 
 TEST_F(Http2Test, ADrainFinishesWhatIsThereAndThenTheConnection) {
   RecordedCall call;
-  client_->call(call, "/silent", frame(""), std::nullopt);
+  client_->call(call, "/silent", wire::frame(""), std::nullopt);
   exchange();
 
   server_->drain();
@@ -256,7 +256,7 @@ TEST_F(Http2Test, ACallAfterTheDrainIsRefusedAsUnavailable) {
   server_->drain();
   exchange();
   RecordedCall late;
-  client_->call(late, "/echo", frame(""), std::nullopt);
+  client_->call(late, "/echo", wire::frame(""), std::nullopt);
   exchange();
 
   ASSERT_EQ(late.done.size(), 1u);
@@ -265,7 +265,7 @@ TEST_F(Http2Test, ACallAfterTheDrainIsRefusedAsUnavailable) {
 
 TEST_F(Http2Test, AfterAGoodbyeItTakesNoCallsAndEndsWithTheLast) {
   RecordedCall call;
-  client_->call(call, "/silent", frame(""), std::nullopt);
+  client_->call(call, "/silent", wire::frame(""), std::nullopt);
   exchange();
   EXPECT_TRUE(client_->takes_calls());
 
@@ -282,7 +282,7 @@ TEST_F(Http2Test, AfterAGoodbyeItTakesNoCallsAndEndsWithTheLast) {
 
 TEST_F(Http2Test, AClientThatDrainsFinishesItsCalls) {
   RecordedCall call;
-  client_->call(call, "/silent", frame(""), std::nullopt);
+  client_->call(call, "/silent", wire::frame(""), std::nullopt);
   exchange();
 
   client_->drain();
@@ -303,7 +303,7 @@ TEST_F(Http2Test, GarbageEndsTheConnection) {
 TEST_F(Http2Test, ARequestThatFallsSilentIsEndedByTheSweep) {
   exchange();
   RecordedCall call;
-  client_->call(call, "/silent", frame(std::string(900'000, 'x')), std::nullopt);
+  client_->call(call, "/silent", wire::frame(std::string(900'000, 'x')), std::nullopt);
   std::string half;
   client_->produce(half, 1000);
   ASSERT_TRUE(server_->receive(half).ok());
@@ -369,7 +369,7 @@ TEST_F(Http2WireTest, AHeaderThatNeverEndsIsResetByTheSweep) {
 
 TEST_F(Http2WireTest, AMessageWithoutAnEndIsEndedByTheSweep) {
   ASSERT_TRUE(say(start() + frame_bytes(kHeaders, kEndHeaders, 1, grpc_header("/silent")) +
-                  frame_bytes(kData, kNone, 1, frame("all that was promised")))
+                  frame_bytes(kData, kNone, 1, wire::frame("all that was promised")))
                   .ok());
   output_of(server_);
   ASSERT_EQ(fake_.open_calls, 1);
@@ -394,7 +394,7 @@ TEST_F(Http2WireTest, AStreamMayBeSilentForAsLongAsItLikes) {
 TEST_F(Http2WireTest, AStreamHoldsNoMoreThanWhatIsUnderway) {
   ASSERT_TRUE(say(start() + frame_bytes(kHeaders, kEndHeaders, 1, grpc_header("/stream"))).ok());
   for (int i = 0; i < 100; ++i) {
-    ASSERT_TRUE(say(frame_bytes(kData, kNone, 1, frame("a question"))).ok());
+    ASSERT_TRUE(say(frame_bytes(kData, kNone, 1, wire::frame("a question"))).ok());
     output_of(server_);
     EXPECT_EQ(loop_.budget().used(), 0u);
   }
@@ -404,7 +404,7 @@ TEST_F(Http2WireTest, AStreamWhoseAnswersNobodyReadsIsEnded) {
   const std::string no_window("\0\4\0\0\0\0", 6);
   ASSERT_TRUE(
       say(start(no_window) + frame_bytes(kHeaders, kEndHeaders, 1, grpc_header("/stream"))).ok());
-  const std::string question = frame_bytes(kData, kNone, 1, frame(std::string(10'000, '?')));
+  const std::string question = frame_bytes(kData, kNone, 1, wire::frame(std::string(10'000, '?')));
   for (int i = 0; i < 1000; ++i) {
     ASSERT_TRUE(say(question).ok());
     output_of(server_);
@@ -415,7 +415,7 @@ TEST_F(Http2WireTest, AStreamWhoseAnswersNobodyReadsIsEnded) {
 TEST_F(Http2WireTest, AnAnswerThatNobodyTakesIsGivenUpByTheSweep) {
   const std::string no_window("\0\4\0\0\0\0", 6);
   ASSERT_TRUE(say(start(no_window) + frame_bytes(kHeaders, kEndHeaders, 1, grpc_header("/echo")) +
-                  frame_bytes(kData, kEndStream, 1, frame("hello")))
+                  frame_bytes(kData, kEndStream, 1, wire::frame("hello")))
                   .ok());
   output_of(server_);
   ASSERT_EQ(fake_.open_calls, 1);
@@ -434,7 +434,7 @@ TEST_F(Http2WireTest, WhenMemoryIsShortNoConnectionTakesAllThatIsLeft) {
     ASSERT_TRUE(server
                     .receive(start() +
                              frame_bytes(kHeaders, kEndHeaders, 1, grpc_header("/silent")) +
-                             frame_bytes(kData, kNone, 1, frame(std::string(size, 'x'))))
+                             frame_bytes(kData, kNone, 1, wire::frame(std::string(size, 'x'))))
                     .ok());
     output_of(server);
   };

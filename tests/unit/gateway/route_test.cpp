@@ -5,10 +5,10 @@
 #include <set>
 
 #include "gateway/route/graph.hpp"
-#include "gateway/wire/grpc.hpp"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jina.pb.h"
+#include "wire/grpc.hpp"
 
 namespace flow::gateway {
 namespace {
@@ -16,16 +16,16 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-constexpr WallTime kStart{std::chrono::seconds(1000)};
+constexpr wire::WallTime kStart{std::chrono::seconds(1000)};
 
 class RouteTest : public testing::Test {
  protected:
   static std::string framed(const jina::DataRequestProto& message) {
-    return frame(message.SerializeAsString());
+    return wire::frame(message.SerializeAsString());
   }
   static jina::DataRequestProto parsed(const std::string& framed) {
     jina::DataRequestProto message;
-    const std::string_view bytes = payload(framed);
+    const std::string_view bytes = wire::payload(framed);
     EXPECT_TRUE(message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
     return message;
   }
@@ -174,14 +174,14 @@ TEST_F(RouteTest, RefusesATargetThatIsNoRegularExpression) {
 }
 
 TEST_F(RouteTest, RefusesWhatIsNoRequest) {
-  EXPECT_EQ(failure_of(route_.start(frame("nonsense"), kStart)).code(),
+  EXPECT_EQ(failure_of(route_.start(wire::frame("nonsense"), kStart)).code(),
             absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(RouteTest, BlamesAnExecutorThatAnswersNonsenseByName) {
   route_.start(framed(request()), kStart);
 
-  const absl::Status status = failure_of(route_.on_answer(frame("nonsense"), kStart));
+  const absl::Status status = failure_of(route_.on_answer(wire::frame("nonsense"), kStart));
 
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(status.message()), HasSubstr("executor \"normalize\""));
@@ -192,7 +192,8 @@ TEST_F(RouteTest, MergesARequestThatCameInPieces) {
   more.mutable_data()->mutable_docs()->add_docs()->set_text("world");
 
   const auto sent = sent_to(
-      0, route_.start(frame(request().SerializeAsString() + more.SerializeAsString()), kStart));
+      0,
+      route_.start(wire::frame(request().SerializeAsString() + more.SerializeAsString()), kStart));
 
   EXPECT_EQ(sent.data().docs().docs_size(), 2);
 }

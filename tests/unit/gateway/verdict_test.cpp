@@ -3,10 +3,10 @@
 #include "gateway/readiness/verdict.hpp"
 
 #include "gateway/readiness/readiness.hpp"
-#include "gateway/wire/grpc.hpp"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jina.pb.h"
+#include "wire/grpc.hpp"
 
 namespace flow::gateway {
 namespace {
@@ -29,7 +29,7 @@ FlowView flow_of(std::vector<ReplicaView> replicas) {
 
 jina::StatusProto dry_run(const Verdict& verdict) {
   jina::StatusProto status;
-  const std::string_view bytes = payload(verdict.dry_run_grpc);
+  const std::string_view bytes = wire::payload(verdict.dry_run_grpc);
   EXPECT_TRUE(status.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
   return status;
 }
@@ -42,7 +42,7 @@ TEST(Verdict, OnAReadyFlowIsTheEmptyMessageAndTheReferencesJson) {
   const auto verdict = judge(flow_of({replica(ReplicaState::Ready)}));
 
   EXPECT_TRUE(verdict->ready);
-  EXPECT_EQ(verdict->dry_run_grpc, frame(""));
+  EXPECT_EQ(verdict->dry_run_grpc, wire::frame(""));
   EXPECT_EQ(verdict->dry_run_json, R"({"code":0,"description":"","exception":null})");
   EXPECT_EQ(verdict->readyz_json, R"({"ready":true,"reason":""})");
 }

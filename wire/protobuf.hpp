@@ -8,7 +8,7 @@
 
 // Just enough of protobuf's wire format to cut a message at its top level and to write one, without
 // building a tree: https://protobuf.dev/programming-guides/encoding/
-namespace flow::gateway {
+namespace flow::wire {
 
 enum class WireType : std::uint8_t { Varint = 0, Fixed64 = 1, Bytes = 2, Fixed32 = 5 };
 
@@ -46,4 +46,4 @@ void append_varint(std::string& out, std::uint64_t value);
 void append_bytes_field(std::string& out, std::uint32_t number, std::string_view bytes);
 void append_varint_field(std::string& out, std::uint32_t number, std::uint64_t value);
 
-}  // namespace flow::gateway
+}  // namespace flow::wire

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "gateway/wire/grpc.hpp"
+#include "wire/grpc.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 #include "core/status.hpp"
 #include "fmt/format.h"
 
-namespace flow::gateway {
+namespace flow::wire {
 namespace {
 
 // A length prefix is a claim, not memory: reserve this much at once, grow with what arrives.
@@ -145,4 +145,4 @@ std::string decode_message(std::string_view value) {
   return text;
 }
 
-}  // namespace flow::gateway
+}  // namespace flow::wire

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cutting a protobuf message into its fields without trusting it.
-#include "gateway/wire/protobuf.hpp"
+#include "wire/protobuf.hpp"
 
 #include <random>
 
 #include "gtest/gtest.h"
 #include "jina.pb.h"
 
-namespace flow::gateway {
+namespace flow::wire {
 namespace {
 
 TEST(WireReader, ReadsWhatLibprotobufWrites) {
@@ -78,4 +78,4 @@ TEST(WireReader, SurvivesRandomBytes) {
 }
 
 }  // namespace
-}  // namespace flow::gateway
+}  // namespace flow::wire

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // gRPC's framing, time-outs and status messages as bytes.
-#include "gateway/wire/grpc.hpp"
+#include "wire/grpc.hpp"
 
 #include <random>
 #include <vector>
@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace flow::gateway {
+namespace flow::wire {
 namespace {
 
 using namespace std::chrono_literals;
@@ -133,4 +133,4 @@ TEST(StatusMessage, ThatIsBadlyEncodedIsTakenAsItStands) {
 }
 
 }  // namespace
-}  // namespace flow::gateway
+}  // namespace flow::wire

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Routing looks at a DataRequestProto as bytes; libprotobuf is the judge of what it wrote.
-#include "gateway/wire/data_request.hpp"
+#include "wire/data_request.hpp"
 
 #include <random>
 
-#include "gateway/wire/grpc.hpp"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jina.pb.h"
+#include "wire/grpc.hpp"
 
-namespace flow::gateway {
+namespace flow::wire {
 namespace {
 
 using namespace std::chrono_literals;
@@ -177,4 +177,4 @@ TEST(DataRequest, SurvivesMutation) {
 }
 
 }  // namespace
-}  // namespace flow::gateway
+}  // namespace flow::wire

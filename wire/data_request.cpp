@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "gateway/wire/data_request.hpp"
+#include "wire/data_request.hpp"
 
 #include "core/status.hpp"
 #include "core/text.hpp"
-#include "gateway/wire/grpc.hpp"
-#include "gateway/wire/protobuf.hpp"
 #include "jina.pb.h"
+#include "wire/grpc.hpp"
+#include "wire/protobuf.hpp"
 
-namespace flow::gateway {
+namespace flow::wire {
 namespace {
 
 // Field numbers of jina.proto.
@@ -178,4 +178,4 @@ std::string caller_response(const DataRequestView& answer, std::string_view requ
   return framed;
 }
 
-}  // namespace flow::gateway
+}  // namespace flow::wire

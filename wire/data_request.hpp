@@ -12,7 +12,7 @@
 
 // jina.DataRequestProto as bytes. Routing needs a handful of header fields; documents are carried
 // along unread.
-namespace flow::gateway {
+namespace flow::wire {
 
 using WallTime = std::chrono::system_clock::time_point;
 
@@ -58,4 +58,4 @@ std::string caller_response(const DataRequestView& answer, std::string_view requ
                             std::optional<std::string_view> exec_endpoint,
                             const std::vector<RouteEntry>& routes);
 
-}  // namespace flow::gateway
+}  // namespace flow::wire

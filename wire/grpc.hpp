@@ -12,7 +12,7 @@
 
 // gRPC over HTTP/2, the part that is bytes:
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
-namespace flow::gateway {
+namespace flow::wire {
 
 // Messages travel through the gateway *framed*: gRPC's 5-byte prefix, then the payload, in one
 // string. What is forwarded unchanged is then never copied.
@@ -64,4 +64,4 @@ std::string format_timeout(std::chrono::nanoseconds timeout);
 std::string encode_message(std::string_view text);
 std::string decode_message(std::string_view value);
 
-}  // namespace flow::gateway
+}  // namespace flow::wire

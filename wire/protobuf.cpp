@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "gateway/wire/protobuf.hpp"
+#include "wire/protobuf.hpp"
 
-namespace flow::gateway {
+namespace flow::wire {
 
 std::optional<std::uint64_t> WireReader::varint() {
   std::uint64_t value = 0;
@@ -76,4 +76,4 @@ void append_varint_field(std::string& out, std::uint32_t number, std::uint64_t v
   append_varint(out, value);
 }
 
-}  // namespace flow::gateway
+}  // namespace flow::wire

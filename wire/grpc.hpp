@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -31,13 +32,20 @@ class MessageReader {
  public:
   explicit MessageReader(std::uint64_t message_max) : message_max_(message_max) {}
 
+  // Takes bytes off the front, up to the end of a message: which is given once it is complete.
+  absl::StatusOr<std::optional<std::string>> next(std::string_view& bytes) {
+    absl::StatusOr<bool> complete = take(bytes);
+    if (!complete.ok()) return complete.status();
+    return *complete ? std::optional(std::exchange(message_, std::string())) : std::nullopt;
+  }
+
   // Appends bytes; complete messages are handed to `sink(std::string framed)`.
   template <typename Sink>
   absl::Status feed(std::string_view bytes, Sink&& sink) {
     while (!bytes.empty()) {
-      absl::StatusOr<bool> complete = take(bytes);
-      if (!complete.ok()) return complete.status();
-      if (*complete) sink(std::exchange(message_, std::string()));
+      absl::StatusOr<std::optional<std::string>> message = next(bytes);
+      if (!message.ok()) return message.status();
+      if (*message) sink(*std::move(*message));
     }
     return absl::OkStatus();
   }

@@ -32,6 +32,8 @@ absl::Status DetectingSession::receive(std::string_view bytes) {
   return session_->receive(first_bytes);
 }
 
+bool DetectingSession::paused() const { return session_ && session_->paused(); }
+
 void DetectingSession::produce(std::string& out, std::size_t limit) {
   if (session_) session_->produce(out, limit);
 }

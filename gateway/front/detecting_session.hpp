@@ -18,6 +18,7 @@ class DetectingSession final : public Session {
   DetectingSession(Loop& loop, const Front& front, OutputSignal& output);
 
   absl::Status receive(std::string_view bytes) override;
+  bool paused() const override;
   void produce(std::string& out, std::size_t limit) override;
   bool finished() const override;
   void drain() override;

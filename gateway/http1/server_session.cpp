@@ -16,9 +16,7 @@ namespace limits = core::limits;
 
 namespace {
 
-// No route of this version takes a body; one that is sent all the same is read past.
-constexpr std::uint64_t kBodyMax = 64 << 10;
-// Answers to pipelined requests that nobody reads yet.
+// What a client may send ahead while its request is being answered.
 constexpr std::size_t kPipelinedBytesMax = 1 << 20;
 
 }  // namespace
@@ -31,25 +29,38 @@ Http1ServerSession::Http1ServerSession(const Front& front, OutputSignal& output)
 void Http1ServerSession::expect_request() {
   parser_.emplace();
   parser_->header_limit(static_cast<std::uint32_t>(limits::kHeaderBytesMax));
-  parser_->body_limit(kBodyMax);
+  parser_->body_limit(front_.message_max);
   parser_->eager(true);
+  body_allowed_ = false;
   waiting_since_ = Clock::now();
 }
 
 absl::Status Http1ServerSession::receive(std::string_view bytes) {
-  if (closing_) return absl::OkStatus();
-  if (in_.empty() && !parser_->got_some()) waiting_since_ = Clock::now();
+  if (state_ == State::Closing) return absl::OkStatus();
+  const bool between_requests = in_.empty() && !parser_->got_some();
+  if (between_requests || parser_->is_header_done()) waiting_since_ = Clock::now();
   in_.append(bytes);
+  return proceed();
+}
+
+// Reading on, up to a bound, while a request is being answered is how we hear that its client left.
+bool Http1ServerSession::paused() const {
+  return state_ == State::Answering && in_.size() > kPipelinedBytesMax;
+}
+
+absl::Status Http1ServerSession::proceed() {
+  if (std::exchange(proceeding_, true)) return absl::OkStatus();
+  absl::Status status;
   std::string_view rest = in_;
-  while (!rest.empty() && !closing_) {
-    if (out_.size() > kPipelinedBytesMax) return refuse(503, "Too Many Pipelined Requests");
-    FLOW_ASSIGN_OR_RETURN(const bool complete, parse(rest));
-    if (!complete) break;
-    answer();
-    if (!closing_) expect_request();
+  while (!rest.empty() && state_ == State::Reading) {
+    const absl::StatusOr<bool> complete = parse(rest);
+    status = complete.status();
+    if (!status.ok() || !*complete) break;
+    open();
   }
   in_.erase(0, in_.size() - rest.size());
-  return absl::OkStatus();
+  proceeding_ = false;
+  return status;
 }
 
 absl::StatusOr<bool> Http1ServerSession::parse(std::string_view& bytes) {
@@ -62,6 +73,7 @@ absl::StatusOr<bool> Http1ServerSession::parse(std::string_view& bytes) {
       if (!parser_->is_header_done() && bytes.size() > limits::kHeaderBytesMax) {
         return refuse(431, "Request Header Fields Too Large");
       }
+      if (parser_->is_header_done()) allow_body();
       if (taken == 0) break;
       continue;
     }
@@ -78,65 +90,136 @@ absl::StatusOr<bool> Http1ServerSession::parse(std::string_view& bytes) {
   return parser_->is_done();
 }
 
-void Http1ServerSession::answer() {
-  const auto& request = parser_->get();
-  const bool keep_alive = request.keep_alive() && !draining_;
-  const std::string_view method(request.method_string().data(), request.method_string().size());
-  const std::string_view target(request.target().data(), request.target().size());
-  respond(front_.http.answer({.method = method, .target = target}), method == "HEAD",
-          keep_alive ? Connection::KeepAlive : Connection::Close);
+// A client with a large body may wait to hear that it is wanted (RFC 9110, 10.1.1).
+void Http1ServerSession::allow_body() {
+  if (std::exchange(body_allowed_, true)) return;
+  if (boost::beast::iequals(parser_->get()[http::field::expect], "100-continue")) {
+    out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+    output_.output_ready();
+  }
 }
 
-void Http1ServerSession::respond(const HttpResponse& response, bool head_only,
-                                 Connection connection) {
+void Http1ServerSession::open() {
+  auto& request = parser_->get();
+  const std::string_view method(request.method_string().data(), request.method_string().size());
+  const std::string_view target(request.target().data(), request.target().size());
+  fields_ = {};
+  for (const std::string_view name : HeaderFields::kNames) {
+    for (auto [field, end] = request.equal_range({name.data(), name.size()}); field != end;
+         ++field) {
+      fields_.add(name, {field->value().data(), field->value().size()});
+    }
+  }
+  handler_.reset();
+  state_ = State::Answering;
+  keep_alive_ = request.keep_alive() && !draining_;
+  head_only_ = method == "HEAD";
+  auto handler = front_.http.open(
+      {.method = method, .target = target, .headers = fields_, .body = std::move(request.body())},
+      *this);
+  if (state_ == State::Answering) handler_ = std::move(handler);
+}
+
+// ---- the answer ---------------------------------------------------------------------------------
+
+void Http1ServerSession::write_head(const HttpResponse& response, std::string_view length) {
   const auto reason = http::obsolete_reason(static_cast<http::status>(response.status));
-  fmt::format_to(std::back_inserter(out_),
-                 "HTTP/1.1 {} {}\r\ncontent-type: {}\r\ncontent-length: {}\r\n", response.status,
-                 std::string_view(reason.data(), reason.size()), response.content_type,
-                 response.body.size());
+  fmt::format_to(std::back_inserter(out_), "HTTP/1.1 {} {}\r\ncontent-type: {}\r\n{}",
+                 response.status, std::string_view(reason.data(), reason.size()),
+                 response.content_type, length);
   for (const auto& [name, value] : response.headers) {
     fmt::format_to(std::back_inserter(out_), "{}: {}\r\n", name, value);
   }
-  if (connection == Connection::Close) {
-    out_ += "connection: close\r\n";
-    closing_ = true;
-  }
+  if (!keep_alive_) out_ += "connection: close\r\n";
   out_ += "\r\n";
-  if (!head_only) out_ += response.body;
+}
+
+void Http1ServerSession::respond(HttpResponse response) {
+  write_head(response, fmt::format("content-length: {}\r\n", response.body.size()));
+  if (!head_only_) out_ += response.body;
+  finish_answer();
+}
+
+void Http1ServerSession::start(HttpResponse head) {
+  // A client of HTTP/1.0 knows the end of such an answer by the end of the connection.
+  chunked_ = parser_->get().version() >= 11;
+  if (!chunked_) keep_alive_ = false;
+  write_head(head, chunked_ ? "transfer-encoding: chunked\r\n" : "");
+  send(std::move(head.body));
+}
+
+void Http1ServerSession::send(std::string piece) {
+  if (piece.empty() || head_only_) return;
+  if (chunked_) {
+    fmt::format_to(std::back_inserter(out_), "{:x}\r\n{}\r\n", piece.size(), piece);
+  } else {
+    out_ += piece;
+  }
+  waiting_since_ = Clock::now();
   output_.output_ready();
 }
 
+void Http1ServerSession::end() {
+  if (std::exchange(chunked_, false) && !head_only_) out_ += "0\r\n\r\n";
+  finish_answer();
+}
+
+void Http1ServerSession::finish_answer() {
+  output_.output_ready();
+  if (!keep_alive_ || draining_) {
+    state_ = State::Closing;
+    return;
+  }
+  state_ = State::Reading;
+  expect_request();
+}
+
 absl::Status Http1ServerSession::refuse(int status, std::string_view detail) {
-  respond({.status = status, .body = fmt::format(R"({{"detail":"{}"}})", detail)}, false,
-          Connection::Close);
+  keep_alive_ = false;
+  head_only_ = false;
+  respond({.status = status, .body = fmt::format(R"({{"detail":"{}"}})", detail)});
   return core::error(absl::StatusCode::kInvalidArgument, fmt::format("HTTP/1.1: {}", detail));
 }
 
+// ---- the connection -----------------------------------------------------------------------------
+
 void Http1ServerSession::produce(std::string& out, std::size_t) {
+  if (state_ != State::Answering) handler_.reset();
+  // A request that was sent ahead may be next; what is wrong with it was answered and closes.
+  (void)proceed();
+  if (out_.empty()) return;
   if (out.empty()) {
     out.swap(out_);
   } else {
     out.append(std::exchange(out_, std::string()));
   }
+  if (state_ == State::Answering && handler_) handler_->on_sent();
 }
 
-bool Http1ServerSession::finished() const { return closing_ && out_.empty(); }
+bool Http1ServerSession::finished() const { return state_ == State::Closing && out_.empty(); }
 
 void Http1ServerSession::drain() {
   draining_ = true;
   // Between two requests nobody loses anything.
-  if (in_.empty() && !parser_->got_some()) closing_ = true;
+  if (state_ == State::Reading && in_.empty() && !parser_->got_some()) state_ = State::Closing;
   output_.output_ready();
 }
 
 absl::Status Http1ServerSession::sweep(Clock::time_point now) {
-  if (closing_) return absl::OkStatus();
-  if (!in_.empty() || parser_->got_some()) {
-    if (now - waiting_since_ > limits::kHeaderTimeout) return refuse(408, "Request Timeout");
-  } else if (now - waiting_since_ > limits::kKeepAliveIdle) {
-    closing_ = true;
+  if (state_ != State::Reading) return absl::OkStatus();
+  if (in_.empty() && !parser_->got_some()) {
+    if (now - waiting_since_ > limits::kKeepAliveIdle) state_ = State::Closing;
+    return absl::OkStatus();
   }
+  const auto patience =
+      parser_->is_header_done() ? Clock::duration(limits::kStallTimeout) : limits::kHeaderTimeout;
+  if (now - waiting_since_ > patience) return refuse(408, "Request Timeout");
   return absl::OkStatus();
+}
+
+void Http1ServerSession::disconnected(const absl::Status&) {
+  state_ = State::Closing;
+  handler_.reset();
 }
 
 }  // namespace flow::gateway

@@ -9,7 +9,7 @@
 
 #include "gateway/front/service.hpp"
 #include "gateway/http2/nghttp2.hpp"
-#include "gateway/net/loop.hpp"
+#include "gateway/http2/server_stream.hpp"
 #include "gateway/net/session.hpp"
 
 namespace flow::gateway {
@@ -29,20 +29,21 @@ class Http2ServerSession final : public Session {
   void disconnected(const absl::Status& why) override;
 
  private:
-  class Stream;
   struct Callbacks;
 
-  Stream* find(std::int32_t id) const;
+  ServerStream* find(std::int32_t id) const;
+  // A request's header is complete.
+  void open_stream(std::int32_t id);
   // The second half of a drain: from now on streams the peer opens are not looked at.
   void refuse_new_streams();
-  // Bytes of messages, of all streams.
-  std::uint64_t held() const;
 
-  Loop& loop_;
-  const Front& front_;
-  OutputSignal& output_;
+  Http2Connection connection_;
   Nghttp2Session session_;
-  std::unordered_map<std::int32_t, std::unique_ptr<Stream>> streams_;
+  std::unordered_map<std::int32_t, std::unique_ptr<ServerStream>> streams_;
+  // Of the request whose header is being received; stream 0: there is none.
+  RequestHeader header_;
+  std::int32_t header_stream_ = 0;
+  Clock::time_point header_since_;
   std::string* produced_ = nullptr;  // where produce() writes to, while it runs
   std::size_t produce_limit_ = 0;
   std::uint32_t faults_ = 0;  // streams that ended by an error of the peer since the last sweep

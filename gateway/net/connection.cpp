@@ -39,7 +39,10 @@ void Connection::output_ready() {
 }
 
 void Connection::wait_readable() {
+  if (readable_pending_ || closed_ || (!lingering_ && session_->paused())) return;
+  readable_pending_ = true;
   socket_.async_wait(Socket::wait_read, [this, keep = self()](const error_code& error) {
+    readable_pending_ = false;
     if (!error && !closed_) on_readable();
   });
 }
@@ -64,7 +67,7 @@ void Connection::on_readable() {
       if (!closed_ && !status.ok()) end(status);
       if (closed_) return;
     }
-    if (static_cast<std::size_t>(size) < buffer.size()) break;
+    if (static_cast<std::size_t>(size) < buffer.size() || session_->paused()) break;
   }
   output_ready();
   wait_readable();
@@ -80,7 +83,7 @@ void Connection::flush() {
       session_->produce(out_, core::limits::kWriteBytesMax);
       if (out_.empty()) {
         if (session_->finished() && !lingering_) close(absl::OkStatus());
-        return;
+        return wait_readable();
       }
     }
     const ssize_t size = ::send(socket_.native_handle(), out_.data() + out_sent_,
@@ -120,6 +123,7 @@ void Connection::end(const absl::Status& why) {
   if (std::exchange(lingering_, true)) return;
   flush();
   if (closed_) return;
+  wait_readable();
   // Closing while the peer still sends would reset the connection and throw away the answer that
   // says what was wrong: let it see the answer and our end, and hang up itself.
   ::shutdown(socket_.native_handle(), SHUT_WR);

@@ -43,6 +43,7 @@ class Connection final : public Flushable, public OutputSignal {
   std::shared_ptr<Connection> self() {
     return std::static_pointer_cast<Connection>(shared_from_this());
   }
+  // Unless that is under way, or the session has enough for now.
   void wait_readable();
   void on_readable();
   // Offers what is pending to the socket, then closes once the peer does, or after kLinger.
@@ -56,6 +57,7 @@ class Connection final : public Flushable, public OutputSignal {
   std::size_t out_sent_ = 0;
   Clock::time_point out_progress_;
   bool flush_pending_ = false;
+  bool readable_pending_ = false;
   bool writable_pending_ = false;
   bool lingering_ = false;
   absl::Status end_reason_;

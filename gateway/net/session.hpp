@@ -24,6 +24,8 @@ class Session {
   // Takes what the peer sent, all of it. An error ends the connection once pending output, such as
   // an error answer, was written.
   virtual absl::Status receive(std::string_view bytes) = 0;
+  // Does it want no more for now? Its socket is then not read until it has had output to write.
+  virtual bool paused() const { return false; }
   // Appends output to `out` while it has any and `out` is below `limit` bytes.
   virtual void produce(std::string& out, std::size_t limit) = 0;
   // True when both sides have said all they will: the connection may be closed.

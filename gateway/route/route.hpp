@@ -55,6 +55,8 @@ class Route {
 
   // The caller's own limit for the whole of it, from the request's header; 0: none.
   std::uint32_t timeout_ms() const { return timeout_ms_; }
+  // The caller's, or one that was made for it.
+  const std::string& request_id() const { return request_id_; }
 
  private:
   struct Hop {

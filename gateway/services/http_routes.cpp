@@ -35,7 +35,12 @@ bool has_flag(std::string_view query, std::string_view flag) {
 
 }  // namespace
 
-HttpResponse Routes::answer(const HttpRequest& request) {
+std::unique_ptr<HttpHandler> Routes::open(HttpRequest request, HttpExchange& exchange) {
+  exchange.respond(answer(request));
+  return nullptr;
+}
+
+HttpResponse Routes::answer(const HttpRequest& request) const {
   const std::size_t question = request.target.find('?');
   const std::string_view path = request.target.substr(0, question);
   const std::string_view query =

@@ -13,9 +13,11 @@ class Routes final : public HttpRoutes {
   Routes(const core::GatewayConfig& config, const Readiness& readiness)
       : config_(config), readiness_(readiness) {}
 
-  HttpResponse answer(const HttpRequest& request) override;
+  std::unique_ptr<HttpHandler> open(HttpRequest request, HttpExchange& exchange) override;
 
  private:
+  HttpResponse answer(const HttpRequest& request) const;
+
   const core::GatewayConfig& config_;
   const Readiness& readiness_;
 };

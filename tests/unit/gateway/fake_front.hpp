@@ -53,17 +53,35 @@ class FakeFront final : public GrpcServices, public HttpRoutes {
     return std::make_unique<Handler>(*this, call, std::string(path));
   }
 
-  HttpResponse answer(const HttpRequest& request) override {
+  // "/late" is answered when the test says so; everything else at once with what was asked for.
+  class LateAnswer final : public HttpHandler {
+   public:
+    LateAnswer(FakeFront& front, HttpExchange& exchange) : front_(front) {
+      ++front_.open_exchanges;
+      front_.last_exchange = &exchange;
+    }
+    ~LateAnswer() override { --front_.open_exchanges; }
+
+   private:
+    FakeFront& front_;
+  };
+
+  std::unique_ptr<HttpHandler> open(HttpRequest request, HttpExchange& exchange) override {
     ++http_requests;
-    return {.status = request.target == "/missing" ? 404 : 200,
-            .body = std::string(request.method) + " " + std::string(request.target)};
+    if (request.target == "/late") return std::make_unique<LateAnswer>(*this, exchange);
+    std::string body = std::string(request.method) + " " + std::string(request.target);
+    if (!request.body.empty()) body += " " + request.body;
+    exchange.respond({.status = request.target == "/missing" ? 404 : 200, .body = std::move(body)});
+    return nullptr;
   }
 
   Front front(std::uint64_t message_max = 1 << 20) { return {*this, *this, message_max}; }
 
   int open_calls = 0;
+  int open_exchanges = 0;
   int http_requests = 0;
   GrpcCall* last_call = nullptr;
+  HttpExchange* last_exchange = nullptr;
 };
 
 // Everything that a session has to say now.

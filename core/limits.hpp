@@ -96,6 +96,13 @@ constexpr auto kLinger = 2s;
 constexpr auto kKeepAliveIdle = 75s;
 // Between two attempts to reach a replica that nobody announces.
 constexpr auto kReconnectDelay = 100ms;
+// Bytes of TLS's own (handshake, alerts, key updates) that wait for a client to read: the longest
+// chain of certificates that clients take is smaller.
+constexpr std::size_t kTlsBacklogMax = 128 << 10;
+// A file of certificates: one that trusts everybody the web trusts is a quarter of it.
+constexpr std::size_t kPemBytesMax = 1 << 20;
+// What flow-gateway --check may take: it reads three files.
+constexpr auto kGatewayCheckTimeout = 30s;
 // What a replica's connection may take to be accepted and to answer its first health check.
 constexpr auto kConnectTimeout = 2s;
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <memory>
 #include <random>
 #include <string>
 
@@ -24,6 +25,7 @@
 #include "gateway/readiness/readiness.hpp"
 #include "gateway/services/http_routes.hpp"
 #include "gateway/services/services.hpp"
+#include "gateway/tls/tls_files.hpp"
 
 namespace flow::gateway {
 
@@ -91,6 +93,7 @@ class Gateway {
     } else {
       FLOW_RETURN_IF_ERROR(executors_.use_configured_addresses(config_));
     }
+    FLOW_RETURN_IF_ERROR(use_tls());
     FLOW_RETURN_IF_ERROR(listener_.listen(address));
     log_->debug("start server bound to {}:{}", address.host, listener_.port());
     wait_for_signal();
@@ -119,6 +122,28 @@ class Gateway {
     const Verdict& verdict = readiness_.verdict();
     notifier_.send({{std::string(core::notify_key::kFlowReady), verdict.ready ? "1" : "0"},
                     {"STATUS", verdict.ready ? "ready" : verdict.reason}});
+  }
+
+  // ---- TLS ----------------------------------------------------------------------------------
+
+  absl::Status use_tls() {
+    if (!config_.gateway.tls) return absl::OkStatus();
+    FLOW_ASSIGN_OR_RETURN(tls_, TlsFiles::load(config_));
+    if (!tls_->warning().empty()) log_->warn("{}", tls_->warning());
+    listener_.use_tls(*tls_);
+    return absl::OkStatus();
+  }
+
+  void refresh_tls() {
+    if (!tls_) return;
+    const absl::StatusOr<bool> renewed = tls_->refresh();
+    if (!renewed.ok()) {
+      log_->warn("the files of TLS changed, the old ones stay in use: {}",
+                 core::message(renewed.status()));
+    } else if (*renewed) {
+      log_->info("the files of TLS changed: new connections get the new ones");
+      if (!tls_->warning().empty()) log_->warn("{}", tls_->warning());
+    }
   }
 
   // ---- flow-host ----------------------------------------------------------------------------
@@ -199,6 +224,7 @@ class Gateway {
     const Clock::time_point now = Clock::now();
     listener_.sweep(now);
     executors_.sweep(now);
+    refresh_tls();
     sweep_.set(loop_.alarms(), now + limits::kSweepInterval, [this] { sweep(); });
   }
 
@@ -215,6 +241,7 @@ class Gateway {
   Services services_;
   Routes routes_;
   Front front_;
+  std::unique_ptr<TlsFiles> tls_;
   Listener listener_;
   asio::signal_set signals_;
   asio::posix::stream_descriptor control_;

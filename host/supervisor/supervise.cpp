@@ -9,8 +9,10 @@
 #include "core/log.hpp"
 #include "core/notify.hpp"
 #include "core/status.hpp"
+#include "core/text.hpp"
+#include "fmt/format.h"
 #include "host/plugin/resolve.hpp"
-#include "host/supervisor/serve_command.hpp"
+#include "host/supervisor/gateway_check.hpp"
 #include "host/supervisor/supervisor.hpp"
 
 namespace flow::host {
@@ -24,12 +26,26 @@ absl::StatusOr<Programs> find_programs() {
   return Programs{self.parent_path() / "flow-host", self.parent_path() / "flow-gateway"};
 }
 
+int fail(const absl::Status& status) {
+  std::fputs(core::error_lines(core::message(status)).c_str(), stderr);
+  return 1;
+}
+
+// Are the plugins and the gateway's files in order? Says all that is wrong with them.
+bool is_in_order(const core::FlowConfig& config, const Programs& programs) {
+  const auto plugins = resolve_plugins(config);
+  if (!plugins.ok()) fail(plugins.status());
+  const auto gateway = check_gateway(config, programs.gateway);
+  if (!gateway.ok()) fail(gateway.status());
+  return plugins.ok() && gateway.ok() && *gateway;
+}
+
 absl::StatusOr<int> try_supervise(const core::FlowConfig& config) {
   const core::Notifier parent;  // first, so that nobody inherits the socket's name from us
   FLOW_ASSIGN_OR_RETURN(const core::LogConfig log,
                         core::effective_log_config(config.log, core::process_environment()));
   FLOW_ASSIGN_OR_RETURN(Programs programs, find_programs());
-  FLOW_RETURN_IF_ERROR(resolve_plugins(config).status());
+  if (!is_in_order(config, programs)) return 1;
   return Supervisor(config, std::move(programs), log, parent).run();
 }
 
@@ -37,9 +53,17 @@ absl::StatusOr<int> try_supervise(const core::FlowConfig& config) {
 
 int supervise(const core::FlowConfig& config) {
   const absl::StatusOr<int> status = try_supervise(config);
-  if (status.ok()) return *status;
-  std::fputs(error_lines(core::message(status.status())).c_str(), stderr);
-  return 1;
+  return status.ok() ? *status : fail(status.status());
+}
+
+int check(const core::FlowConfig& config) {
+  const auto programs = find_programs();
+  if (!programs.ok()) return fail(programs.status());
+  if (!is_in_order(config, *programs)) return 1;
+  const std::size_t count = config.executors.size();
+  std::puts(
+      fmt::format("{}: ok ({} executor{})", config.file, count, count == 1 ? "" : "s").c_str());
+  return 0;
 }
 
 }  // namespace flow::host

@@ -206,7 +206,8 @@ void Supervisor::perform(const action::Publish& publish) {
 
 void Supervisor::perform(const action::AnnounceReady&) {
   stopping_or_ready_ = true;
-  terminal_.print(ready_panel(plan_.gateway_address, first_private_ip()));
+  terminal_.print(ready_panel(plan_.gateway_address, first_private_ip(),
+                              config_.gateway.tls ? Transport::Tls : Transport::Plain));
   core::make_logger("Flow", log_config_)
       ->debug(deployments_line(config_.executors.size() + 1, plan_.replicas.size() + 1));
 }

@@ -6,8 +6,8 @@
 
 #include <cerrno>
 
+#include "core/text.hpp"
 #include "host/supervisor/panel.hpp"
-#include "host/supervisor/serve_command.hpp"
 
 namespace flow::host {
 namespace {
@@ -55,7 +55,7 @@ void Terminal::print(std::string_view text) {
 
 void Terminal::print_errors(std::string_view text) {
   clear_progress();
-  write_all(STDERR_FILENO, error_lines(text));
+  write_all(STDERR_FILENO, core::error_lines(text));
 }
 
 }  // namespace flow::host

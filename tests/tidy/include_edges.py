@@ -16,7 +16,7 @@ ALLOWED = {
     "core": {"core"},
     "host": {"host", "core", "proto", "plugin-api", "protobuf", "grpc"},
     "wire": {"wire", "core", "proto", "protobuf"},
-    "gateway": {"gateway", "wire", "core", "proto", "protobuf"},
+    "gateway": {"gateway", "wire", "core", "proto", "protobuf", "openssl"},
     "client": {"client", "wire", "core", "proto", "protobuf", "grpc"},
     "plugins": {"plugins", "plugin-api"},
     "examples": {"examples", "plugin-api"},
@@ -38,6 +38,7 @@ PATTERNS = [
     (re.compile(r"(jina|docarray|flow/v1/.*|grpc/(health|reflection)/.*)\.pb\.h$"), "proto"),
     (re.compile(r"grpc(pp)?/"), "grpc"),
     (re.compile(r"google/protobuf/"), "protobuf"),
+    (re.compile(r"openssl/"), "openssl"),
     (re.compile(r"flow/"), "plugin-api"),
 ]
 

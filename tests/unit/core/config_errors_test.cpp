@@ -57,7 +57,7 @@ TEST(ConfigErrors, RefuseUnknownKeysAndGuessWhatWasMeant) {
 }
 
 TEST(ConfigErrors, KnowTheKeysOfLaterVersions) {
-  for (const char* key : {"cors", "prefetch", "protocols", "retries", "tls"}) {
+  for (const char* key : {"cors", "prefetch", "protocols", "retries"}) {
     EXPECT_EQ(errors_of(std::string("[gateway]\n") + key + " = 1" + kEcho),
               std::string("2:1: `") + key + "` is not supported by this version yet");
   }
@@ -98,6 +98,29 @@ TEST(ConfigErrors, SayWhichTypeWasFoundAndWhichExpected) {
       {kEcho + "env = { A = 1 }", "4:13: env.A is a whole number, expected a string"},
       {kEcho + "uses_with = [1]", "4:13: uses_with is an array, expected a table"},
       {kEcho + "process = 1979-05-27", "4:11: process is a date or time, expected a string"},
+      {"gateway.tls = \"on\"" + kEcho, "1:15: tls is a string, expected a table"},
+      {"gateway.tls = { certificate = 1, key = [] }" + kEcho,
+       "1:31: certificate is a whole number, expected a string\n"
+       "1:40: key is an array, expected a string"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(errors_of(c.text), c.errors);
+}
+
+TEST(ConfigErrors, AskForBothACertificateAndItsKey) {
+  const Case cases[] = {
+      {"gateway.tls = { certificate = \"c.pem\" }" + kEcho,
+       "1:15: tls has no `key`: name the file of the certificate's private key"},
+      {"gateway.tls = { key = \"k.pem\" }" + kEcho,
+       "1:15: tls has no `certificate`: name the file of the gateway's certificate"},
+      {"[gateway.tls]\nclient_ca = \"ca.pem\"" + kEcho,
+       "1:1: tls has no `certificate`: name the file of the gateway's certificate\n"
+       "1:1: tls has no `key`: name the file of the certificate's private key"},
+      {"gateway.tls = { certificate = \"\", key = \"k.pem\" }" + kEcho,
+       "1:31: certificate is empty"},
+      {"gateway.tls = { cert = \"c.pem\", certificate = \"c.pem\", key = \"k.pem\" }" + kEcho,
+       "1:17: unknown key \"cert\" in tls"},
+      {"gateway.tls = { certificate = \"c.pem\", key = \"k.pem\", client-ca = \"\" }" + kEcho,
+       "1:55: unknown key \"client-ca\" in tls (did you mean \"client_ca\"?)"},
   };
   for (const Case& c : cases) EXPECT_EQ(errors_of(c.text), c.errors);
 }

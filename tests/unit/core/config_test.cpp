@@ -200,6 +200,23 @@ TEST(Config, MakesOnlyPathsAbsolute) {
   }
 }
 
+TEST(Config, KnowsWhereTheFilesOfTlsAre) {
+  const FlowConfig config = parsed(R"(
+[gateway]
+tls = { certificate = "tls/cert.pem", key = "/etc/${WORD}.pem" }
+[[executors]]
+uses = "echo"
+)");
+
+  ASSERT_TRUE(config.gateway.tls.has_value());
+  EXPECT_EQ(config.gateway.tls->certificate, "/flows/search/tls/cert.pem");
+  EXPECT_EQ(config.gateway.tls->certificate_at, (Location{3, 23}));
+  EXPECT_EQ(config.gateway.tls->key, "/etc/word.pem");
+  EXPECT_EQ(config.gateway.tls->key_at, (Location{3, 45}));
+  EXPECT_EQ(config.gateway.tls->client_ca, "") << "clients need no certificate";
+  EXPECT_FALSE(parsed("[[executors]]\nuses = \"echo\"").gateway.tls.has_value());
+}
+
 TEST(Config, NamesTheFlowAtTheRootOfTheFileSystem) {
   const auto config =
       parse_config("[[executors]]\nuses = \"a\"", "/flow.toml", testing::test_environment);

@@ -24,6 +24,7 @@
 #include "gateway/readiness/readiness.hpp"
 #include "gateway/services/http_routes.hpp"
 #include "gateway/services/services.hpp"
+#include "gateway/services/websockets.hpp"
 
 namespace flow::gateway {
 
@@ -79,7 +80,8 @@ class Gateway {
                   [this] { return request_ids_.next(); }}},
         services_(context_),
         routes_(config_.gateway, readiness_),
-        front_{services_, routes_, config_.gateway.max_message},
+        websockets_(context_),
+        front_{services_, routes_, config_.gateway.max_message, &websockets_},
         listener_(loop_, log_, front_),
         signals_(loop_.io(), SIGTERM, SIGINT),
         control_(loop_.io()) {}
@@ -214,6 +216,7 @@ class Gateway {
   ServiceContext context_;
   Services services_;
   Routes routes_;
+  WebSocketServices websockets_;
   Front front_;
   Listener listener_;
   asio::signal_set signals_;

@@ -5,6 +5,7 @@
 
 #include "core/limits.hpp"
 #include "core/status.hpp"
+#include "gateway/services/error_answer.hpp"
 #include "gateway/services/traversal.hpp"
 #include "gateway/services/websocket_messages.hpp"
 #include "gateway/services/websockets.hpp"
@@ -28,7 +29,7 @@ class DataSocket final : public WebSocketHandler {
   void on_message(WebSocketMessage message) override {
     if (is_last(message)) return finish(CloseCode::Normal, "");
     absl::StatusOr<std::string> framed = read_request(message, context_.route);
-    if (!framed.ok()) return socket_.send(write_failure(message.kind, "", framed.status()));
+    if (!framed.ok()) return send(message.kind, failure("", framed.status()));
     start(message.kind, *std::move(framed));
   }
 
@@ -68,14 +69,19 @@ class DataSocket final : public WebSocketHandler {
 
   void answer(Requests::iterator request, absl::StatusOr<std::string> result) {
     const WebSocketKind kind = request->kind;
-    if (result.ok()) {
-      socket_.send(write_answer(kind, *std::move(result), context_.config.gateway.max_message));
-    } else {
-      socket_.send(write_failure(kind, request->id, result.status()));
-    }
+    send(kind, result.ok() ? *std::move(result) : failure(request->id, result.status()));
     requests_.erase(request);
     if (requests_.empty() && finishing_) return socket_.close(code_, reason_);
     socket_.input_wanted();
+  }
+
+  std::string failure(std::string_view request_id, const absl::Status& why) const {
+    return error_answer(request_id, why, context_.readiness.verdict());
+  }
+
+  void send(WebSocketKind kind, std::string framed) {
+    socket_.send(write_answer(kind, std::move(framed), context_.config.gateway.max_message,
+                              context_.readiness.verdict()));
   }
 
   // Takes no more requests and closes once those that were taken are answered.

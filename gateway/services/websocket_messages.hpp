@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "gateway/front/websocket.hpp"
+#include "gateway/readiness/verdict.hpp"
 #include "gateway/route/route.hpp"
 
 // Data requests and their answers as WebSocket messages: JSON in text messages, serialised
@@ -21,12 +21,9 @@ bool is_last(const WebSocketMessage& message);
 absl::StatusOr<std::string> read_request(const WebSocketMessage& message,
                                          const RouteContext& context);
 
-// A framed answer in the form in which its request came. One that has no JSON form becomes an error
-// that says so, as does one with more than `bytes_max` bytes of JSON.
-WebSocketMessage write_answer(WebSocketKind kind, std::string framed, std::uint64_t bytes_max);
-
-// The answer to a request that could not be answered: header.status says why.
-WebSocketMessage write_failure(WebSocketKind kind, std::string_view request_id,
-                               const absl::Status& why);
+// A framed answer in the form in which its request came. One that has no JSON form, or more than
+// `bytes_max` bytes of it, becomes an error that says so.
+WebSocketMessage write_answer(WebSocketKind kind, std::string framed, std::uint64_t bytes_max,
+                              const Verdict& verdict);
 
 }  // namespace flow::gateway

@@ -25,6 +25,7 @@
 #include "gateway/readiness/readiness.hpp"
 #include "gateway/services/http_routes.hpp"
 #include "gateway/services/services.hpp"
+#include "gateway/services/websockets.hpp"
 #include "gateway/tls/tls_files.hpp"
 
 namespace flow::gateway {
@@ -81,7 +82,8 @@ class Gateway {
                   [this] { return request_ids_.next(); }}},
         services_(context_),
         routes_(config_.gateway, readiness_),
-        front_{services_, routes_, config_.gateway.max_message},
+        websockets_(context_),
+        front_{services_, routes_, config_.gateway.max_message, &websockets_},
         listener_(loop_, log_, front_),
         signals_(loop_.io(), SIGTERM, SIGINT),
         control_(loop_.io()) {}
@@ -240,6 +242,7 @@ class Gateway {
   ServiceContext context_;
   Services services_;
   Routes routes_;
+  WebSocketServices websockets_;
   Front front_;
   std::unique_ptr<TlsFiles> tls_;
   Listener listener_;

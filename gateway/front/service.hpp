@@ -18,6 +18,8 @@
 // knows on which protocol it is asked.
 namespace flow::gateway {
 
+class WebSockets;
+
 // ---- gRPC ---------------------------------------------------------------------------------------
 
 // One gRPC call as its method sees it. Valid as long as the handler lives.
@@ -112,7 +114,8 @@ class HttpRoutes {
 struct Front {
   GrpcServices& grpc;
   HttpRoutes& http;
-  std::uint64_t message_max;  // bytes of one gRPC message or HTTP body
+  std::uint64_t message_max;         // bytes of one gRPC or WebSocket message or HTTP body
+  WebSockets* websockets = nullptr;  // front/websocket.hpp; nullptr: there are none
 };
 
 }  // namespace flow::gateway

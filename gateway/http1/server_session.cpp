@@ -2,12 +2,16 @@
 #include "gateway/http1/server_session.hpp"
 
 #include <utility>
+#include <variant>
 
 #include "boost/asio/buffer.hpp"
 #include "boost/beast/http/error.hpp"
+#include "boost/beast/http/rfc7230.hpp"
 #include "core/limits.hpp"
 #include "core/status.hpp"
 #include "fmt/format.h"
+#include "gateway/front/websocket.hpp"
+#include "gateway/websocket/handshake.hpp"
 
 namespace flow::gateway {
 
@@ -18,6 +22,21 @@ namespace {
 
 // What a client may send ahead while its request is being answered.
 constexpr std::size_t kPipelinedBytesMax = 1 << 20;
+
+// A field's value; of one that occurs several times, joined.
+std::string joined(const http::fields& fields, http::field name) {
+  std::string all;
+  for (auto [field, end] = fields.equal_range(name); field != end; ++field) {
+    if (!all.empty()) all += ", ";
+    all.append(field->value().data(), field->value().size());
+  }
+  return all;
+}
+
+bool has_token(const http::fields& fields, http::field name, std::string_view token) {
+  const std::string value = joined(fields, name);
+  return http::token_list{value}.exists({token.data(), token.size()});
+}
 
 }  // namespace
 
@@ -114,10 +133,49 @@ void Http1ServerSession::open() {
   state_ = State::Answering;
   keep_alive_ = request.keep_alive() && !draining_;
   head_only_ = method == "HEAD";
+  if (upgrade()) return;
   auto handler = front_.http.open(
       {.method = method, .target = target, .headers = fields_, .body = std::move(request.body())},
       *this);
   if (state_ == State::Answering) handler_ = std::move(handler);
+}
+
+bool Http1ServerSession::upgrade() {
+  const auto& request = parser_->get();
+  if (front_.websockets == nullptr || request.method() != http::verb::get ||
+      request.version() < 11 || !has_token(request, http::field::connection, "upgrade") ||
+      !has_token(request, http::field::upgrade, "websocket")) {
+    return false;
+  }
+  const std::string_view target(request.target().data(), request.target().size());
+  const std::string_view path = target.substr(0, target.find('?'));
+  if (!front_.websockets->serves(path)) return false;
+  if (draining_) {
+    respond({.status = 503, .body = R"({"detail":"the gateway is stopping"})"});
+    return true;
+  }
+  const std::string key = joined(request, http::field::sec_websocket_key);
+  const std::string version = joined(request, http::field::sec_websocket_version);
+  const std::string sub_protocols = joined(request, http::field::sec_websocket_protocol);
+  auto answer = answer_handshake({.key = key, .version = version, .sub_protocols = sub_protocols});
+  if (auto* refusal = std::get_if<HttpResponse>(&answer)) {
+    respond(std::move(*refusal));
+    return true;
+  }
+  const auto& accepted = std::get<WebSocketAccepted>(answer);
+  out_ += accepted.head;
+  upgrade_.path = path;
+  upgrade_.sub_protocol = accepted.sub_protocol;
+  state_ = State::Upgraded;
+  return true;
+}
+
+std::optional<WebSocketUpgrade> Http1ServerSession::take_upgrade() {
+  if (state_ != State::Upgraded) return std::nullopt;
+  state_ = State::Closing;
+  upgrade_.output = std::move(out_);
+  upgrade_.input = std::move(in_);
+  return std::move(upgrade_);
 }
 
 // ---- the answer ---------------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 #include "boost/beast/http/string_body.hpp"
 #include "gateway/front/service.hpp"
 #include "gateway/net/session.hpp"
+#include "gateway/websocket/server_session.hpp"
 
 namespace flow::gateway {
 
@@ -28,10 +29,15 @@ class Http1ServerSession final : public Session, private HttpExchange {
   absl::Status sweep(Clock::time_point now) override;
   void disconnected(const absl::Status& why) override;
 
+  // Has the connection become a WebSocket? Then this was its last word: what there is to say and to
+  // read goes to the session that follows. To be asked after receive() and produce().
+  std::optional<WebSocketUpgrade> take_upgrade();
+
  private:
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
-  // Reading: between requests, or in the middle of one. Answering: its handler has it.
-  enum class State { Reading, Answering, Closing };
+  // Reading: between requests, or in the middle of one. Answering: its handler has it. Upgraded:
+  // what comes next is not HTTP.
+  enum class State { Reading, Answering, Upgraded, Closing };
 
   // ---- for the handler
   void respond(HttpResponse response) override;
@@ -47,6 +53,9 @@ class Http1ServerSession final : public Session, private HttpExchange {
   absl::StatusOr<bool> parse(std::string_view& bytes);
   void allow_body();
   void open();
+  // Makes a WebSocket of the connection, or refuses to, if that is what the request asks for. It is
+  // answered like any other where there is no WebSocket (RFC 9110, 7.8).
+  bool upgrade();
   void write_head(const HttpResponse& response, std::string_view length);
   // The answer is complete.
   void finish_answer();
@@ -67,6 +76,7 @@ class Http1ServerSession final : public Session, private HttpExchange {
   bool draining_ = false;
   bool proceeding_ = false;
   HeaderFields fields_;
+  WebSocketUpgrade upgrade_;
   // Last: its destructor may still look at the members above.
   std::unique_ptr<HttpHandler> handler_;
 };

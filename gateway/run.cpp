@@ -22,6 +22,7 @@
 #include "gateway/executors/executors.hpp"
 #include "gateway/front/listener.hpp"
 #include "gateway/readiness/readiness.hpp"
+#include "gateway/services/deep_dry_run.hpp"
 #include "gateway/services/http_routes.hpp"
 #include "gateway/services/services.hpp"
 
@@ -77,8 +78,9 @@ class Gateway {
                     return executors_.serves(executor, endpoint);
                   },
                   [this] { return request_ids_.next(); }}},
-        services_(context_),
-        routes_(config_.gateway, readiness_),
+        deep_dry_run_(context_),
+        services_(context_, deep_dry_run_),
+        routes_(config_.gateway, readiness_, deep_dry_run_),
         front_{services_, routes_, config_.gateway.max_message},
         listener_(loop_, log_, front_),
         signals_(loop_.io(), SIGTERM, SIGINT),
@@ -212,6 +214,7 @@ class Gateway {
   Executors executors_;
   Readiness readiness_;
   ServiceContext context_;
+  DeepDryRun deep_dry_run_;
   Services services_;
   Routes routes_;
   Front front_;

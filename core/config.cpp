@@ -65,9 +65,10 @@ void read_gateway(const Source& source, const toml::table& table, GatewayConfig&
   gateway.duration("timeout_send", Zero::Refused, to.timeout_send);
   gateway.size("max_message", limits::kMessageBytesMax, to.max_message);
   gateway.integer("max_in_flight", 1, kCountMax, to.max_in_flight);
+  gateway.integer("prefetch", 0, kCountMax, to.prefetch);
   gateway.status_code("http_dry_run_status", {200, 503}, to.http_dry_run_status);
   if (const auto* tls = gateway.table("tls")) to.tls = read_tls(source, *tls);
-  gateway.refuse_others({"cors", "prefetch", "protocols", "retries"});
+  gateway.refuse_others({"cors", "protocols", "retries"});
 }
 
 void read_health(TableReader health, HealthConfig& to) {

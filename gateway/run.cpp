@@ -23,6 +23,7 @@
 #include "gateway/executors/executors.hpp"
 #include "gateway/front/listener.hpp"
 #include "gateway/readiness/readiness.hpp"
+#include "gateway/services/deep_dry_run.hpp"
 #include "gateway/services/http_routes.hpp"
 #include "gateway/services/services.hpp"
 #include "gateway/services/websockets.hpp"
@@ -80,8 +81,9 @@ class Gateway {
                     return executors_.serves(executor, endpoint);
                   },
                   [this] { return request_ids_.next(); }}},
-        services_(context_),
-        routes_(config_.gateway, readiness_),
+        deep_dry_run_(context_),
+        services_(context_, deep_dry_run_),
+        routes_(config_.gateway, readiness_, deep_dry_run_),
         websockets_(context_),
         front_{services_, routes_, config_.gateway.max_message, &websockets_},
         listener_(loop_, log_, front_),
@@ -240,6 +242,7 @@ class Gateway {
   Executors executors_;
   Readiness readiness_;
   ServiceContext context_;
+  DeepDryRun deep_dry_run_;
   Services services_;
   Routes routes_;
   WebSocketServices websockets_;

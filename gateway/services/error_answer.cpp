@@ -6,7 +6,7 @@
 
 namespace flow::gateway {
 
-jina::StatusProto error_status(const absl::Status& status, const Verdict&) {
+jina::StatusProto error_status(const absl::Status& status, const Verdict& verdict) {
   const std::string description(core::message(status));
   jina::StatusProto result;
   result.set_code(jina::StatusProto::ERROR);
@@ -16,6 +16,7 @@ jina::StatusProto error_status(const absl::Status& status, const Verdict&) {
   if (status.code() == absl::StatusCode::kUnavailable ||
       status.code() == absl::StatusCode::kDeadlineExceeded) {
     exception.set_name("InternalNetworkError");
+    for (const std::string& evidence : verdict.evidence) exception.add_stacks(evidence);
   } else {
     exception.set_name(absl::StatusCodeToString(status.code()));
   }

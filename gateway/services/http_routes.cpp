@@ -33,9 +33,32 @@ bool has_flag(std::string_view query, std::string_view flag) {
   return false;
 }
 
+std::string_view query_of(std::string_view target) {
+  const std::size_t question = target.find('?');
+  return question == std::string_view::npos ? "" : target.substr(question + 1);
+}
+
+// GET /dry_run?deep=1
+class DeepDryRunHandler final : public HttpHandler {
+ public:
+  DeepDryRunHandler(DeepDryRun& run, int failure_status, HttpExchange& exchange) : question_(run) {
+    question_.ask([failure_status, &exchange](const DryRunAnswer& answer) {
+      exchange.respond({.status = answer.success ? 200 : failure_status, .body = answer.json});
+    });
+  }
+
+ private:
+  DeepDryRun::Question question_;
+};
+
 }  // namespace
 
 std::unique_ptr<HttpHandler> Routes::open(HttpRequest request, HttpExchange& exchange) {
+  if (request.method == "GET" && request.target.starts_with("/dry_run?") &&
+      has_flag(query_of(request.target), "deep")) {
+    return std::make_unique<DeepDryRunHandler>(deep_dry_run_, config_.http_dry_run_status,
+                                               exchange);
+  }
   exchange.respond(answer(request));
   return nullptr;
 }
@@ -43,8 +66,7 @@ std::unique_ptr<HttpHandler> Routes::open(HttpRequest request, HttpExchange& exc
 HttpResponse Routes::answer(const HttpRequest& request) const {
   const std::size_t question = request.target.find('?');
   const std::string_view path = request.target.substr(0, question);
-  const std::string_view query =
-      question == std::string_view::npos ? "" : request.target.substr(question + 1);
+  const std::string_view query = query_of(request.target);
   // Load balancers probe with HEAD; where the reference answers 405 to it, so do we.
   const bool probe = path == "/livez" || path == "/readyz";
 

@@ -4,14 +4,15 @@
 #include "core/config.hpp"
 #include "gateway/front/service.hpp"
 #include "gateway/readiness/readiness.hpp"
+#include "gateway/services/deep_dry_run.hpp"
 
 namespace flow::gateway {
 
 // What the gateway answers over plain HTTP. Confined to its loop.
 class Routes final : public HttpRoutes {
  public:
-  Routes(const core::GatewayConfig& config, const Readiness& readiness)
-      : config_(config), readiness_(readiness) {}
+  Routes(const core::GatewayConfig& config, const Readiness& readiness, DeepDryRun& deep_dry_run)
+      : config_(config), readiness_(readiness), deep_dry_run_(deep_dry_run) {}
 
   std::unique_ptr<HttpHandler> open(HttpRequest request, HttpExchange& exchange) override;
 
@@ -20,6 +21,7 @@ class Routes final : public HttpRoutes {
 
   const core::GatewayConfig& config_;
   const Readiness& readiness_;
+  DeepDryRun& deep_dry_run_;
 };
 
 }  // namespace flow::gateway

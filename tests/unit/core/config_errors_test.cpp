@@ -57,7 +57,7 @@ TEST(ConfigErrors, RefuseUnknownKeysAndGuessWhatWasMeant) {
 }
 
 TEST(ConfigErrors, KnowTheKeysOfLaterVersions) {
-  for (const char* key : {"cors", "prefetch", "protocols", "retries"}) {
+  for (const char* key : {"cors", "protocols", "retries"}) {
     EXPECT_EQ(errors_of(std::string("[gateway]\n") + key + " = 1" + kEcho),
               std::string("2:1: `") + key + "` is not supported by this version yet");
   }

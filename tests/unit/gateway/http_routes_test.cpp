@@ -4,6 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/unit/gateway/empty_flow.hpp"
 
 namespace flow::gateway {
 namespace {
@@ -39,12 +40,33 @@ class RoutesTest : public testing::Test {
 
   core::GatewayConfig config_;
   Readiness readiness_{flow_in(ReplicaState::Ready)};
-  Routes routes_{config_, readiness_};
+  EmptyFlow flow_;
+  Routes routes_{config_, readiness_, flow_.deep_dry_run};
 };
 
 TEST_F(RoutesTest, RootIsAliveAndEmpty) {
   EXPECT_EQ(get("/").status, 200);
   EXPECT_EQ(get("/").body, "{}");
+}
+
+TEST_F(RoutesTest, ADeepDryRunIsAnsweredInTheFormOfAnyOther) {
+  Exchange exchange;
+  const HeaderFields none;
+  const auto handler = routes_.open({"GET", "/dry_run?deep=1", none, ""}, exchange);
+  EXPECT_EQ(exchange.response_.status, 200);
+  EXPECT_EQ(exchange.response_.body, R"({"code":0,"description":"","exception":null})");
+
+  flow_.readiness.publish(flow_in(ReplicaState::Failed));
+  const auto failing = routes_.open({"GET", "/dry_run?deep", none, ""}, exchange);
+  EXPECT_EQ(exchange.response_.status, 503);
+  EXPECT_THAT(exchange.response_.body, StartsWith(R"({"code":1,)"));
+}
+
+TEST_F(RoutesTest, ADryRunIsDeepOnlyIfItSaysSo) {
+  for (const std::string_view target : {"/dry_run?deep=0", "/dry_run?", "/dry_run?deeper"}) {
+    EXPECT_EQ(get(target).status, 200) << target;
+  }
+  EXPECT_EQ(ask("POST", "/dry_run?deep=1").status, 405);
 }
 
 TEST_F(RoutesTest, DryRunOfAReadyFlowIsTheReferencesAnswer) {

@@ -12,7 +12,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # GCC 12 warns of overlaps inside std::string that cannot happen (its bug 105651).
   target_compile_options(flow_options INTERFACE -Wno-restrict)
 endif()
-target_include_directories(flow_options INTERFACE "${PROJECT_SOURCE_DIR}")
+target_include_directories(flow_options INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>")
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -51,7 +51,7 @@ function(flow_library name)
   add_library(flow_${name} STATIC ${arg_SOURCES})
   add_library(flow::${name} ALIAS flow_${name})
   target_link_libraries(flow_${name} PUBLIC ${arg_LINKS} PRIVATE flow_options)
-  target_include_directories(flow_${name} PUBLIC "${PROJECT_SOURCE_DIR}")
+  target_include_directories(flow_${name} PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>")
   if(arg_PRECOMPILE)
     target_precompile_headers(flow_${name} PRIVATE ${arg_PRECOMPILE})
   endif()

@@ -31,35 +31,44 @@ int fail(const absl::Status& status) {
   return 1;
 }
 
-// Are the plugins and the gateway's files in order? Says all that is wrong with them.
-bool is_in_order(const core::FlowConfig& config, const Programs& programs) {
-  const auto plugins = resolve_plugins(config);
-  if (!plugins.ok()) fail(plugins.status());
-  const auto gateway = check_gateway(config, programs.gateway);
-  if (!gateway.ok()) fail(gateway.status());
-  return plugins.ok() && gateway.ok() && *gateway;
+// Are the plugins and the gateway's files in order? All that is wrong with them.
+absl::Status check_files(const core::FlowConfig& config, const Programs& programs) {
+  const absl::Status plugins = resolve_plugins(config).status();
+  const absl::StatusOr<bool> gateway = check_gateway(config, programs.gateway);
+  const absl::Status refused =
+      gateway.ok() && !*gateway
+          ? core::error(absl::StatusCode::kFailedPrecondition, "the gateway refuses its files")
+          : gateway.status();
+  if (plugins.ok()) return refused;
+  if (refused.ok()) return plugins;
+  return core::error(plugins.code(),
+                     fmt::format("{}\n{}", core::message(plugins), core::message(refused)));
 }
 
-absl::StatusOr<int> try_supervise(const core::FlowConfig& config) {
-  const core::Notifier parent;  // first, so that nobody inherits the socket's name from us
+absl::StatusOr<int> try_supervise(const core::FlowConfig& config, const core::Notifier& parent) {
+  FLOW_RETURN_IF_ERROR(core::follow_supervisor());
   FLOW_ASSIGN_OR_RETURN(const core::LogConfig log,
                         core::effective_log_config(config.log, core::process_environment()));
   FLOW_ASSIGN_OR_RETURN(Programs programs, find_programs());
-  if (!is_in_order(config, programs)) return 1;
+  FLOW_RETURN_IF_ERROR(check_files(config, programs));
   return Supervisor(config, std::move(programs), log, parent).run();
 }
 
 }  // namespace
 
 int supervise(const core::FlowConfig& config) {
-  const absl::StatusOr<int> status = try_supervise(config);
-  return status.ok() ? *status : fail(status.status());
+  const core::Notifier parent;  // first, so that nobody inherits the socket's name from us
+  const absl::StatusOr<int> status = try_supervise(config, parent);
+  if (status.ok()) return *status;
+  parent.send(
+      {{std::string(core::notify_key::kFailure), std::string(core::message(status.status()))}});
+  return fail(status.status());
 }
 
 int check(const core::FlowConfig& config) {
   const auto programs = find_programs();
   if (!programs.ok()) return fail(programs.status());
-  if (!is_in_order(config, *programs)) return 1;
+  if (const absl::Status files = check_files(config, *programs); !files.ok()) return fail(files);
   const std::size_t count = config.executors.size();
   std::puts(
       fmt::format("{}: ok ({} executor{})", config.file, count, count == 1 ? "" : "s").c_str());

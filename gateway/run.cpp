@@ -22,6 +22,7 @@
 #include "gateway/executors/executors.hpp"
 #include "gateway/front/listener.hpp"
 #include "gateway/readiness/readiness.hpp"
+#include "gateway/services/executors_report.hpp"
 #include "gateway/services/http_routes.hpp"
 #include "gateway/services/services.hpp"
 
@@ -78,7 +79,11 @@ class Gateway {
                   },
                   [this] { return request_ids_.next(); }}},
         services_(context_),
-        routes_(config_.gateway, readiness_),
+        routes_(config_.gateway, readiness_,
+                [this] {
+                  return executors_report(executors_, readiness_.verdict(),
+                                          {Clock::now(), std::chrono::system_clock::now()});
+                }),
         front_{services_, routes_, config_.gateway.max_message},
         listener_(loop_, log_, front_),
         signals_(loop_.io(), SIGTERM, SIGINT),

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+#include <string>
+#include <utility>
+
 #include "core/config.hpp"
 #include "gateway/front/service.hpp"
 #include "gateway/readiness/readiness.hpp"
@@ -10,8 +14,10 @@ namespace flow::gateway {
 // What the gateway answers over plain HTTP. Confined to its loop.
 class Routes final : public HttpRoutes {
  public:
-  Routes(const core::GatewayConfig& config, const Readiness& readiness)
-      : config_(config), readiness_(readiness) {}
+  // `report` makes what GET /executors answers.
+  Routes(const core::GatewayConfig& config, const Readiness& readiness,
+         std::function<std::string()> report)
+      : config_(config), readiness_(readiness), report_(std::move(report)) {}
 
   std::unique_ptr<HttpHandler> open(HttpRequest request, HttpExchange& exchange) override;
 
@@ -20,6 +26,7 @@ class Routes final : public HttpRoutes {
 
   const core::GatewayConfig& config_;
   const Readiness& readiness_;
+  const std::function<std::string()> report_;
 };
 
 }  // namespace flow::gateway

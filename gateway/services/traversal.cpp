@@ -73,9 +73,10 @@ void Traversal::ask(Route::Send& send) {
   if (deadline_) deadline = std::min(deadline, *deadline_);
   timeout_.set(context_.loop.alarms(), deadline, [this] {
     cancel();
-    leave_replica();
+    leave_replica(CallStats::Outcome::Failed);
     timed_out("Deadline Exceeded");
   });
+  asked_ = now;
   replica_->call_started();
   // Last: a call that cannot start ends at once, and this with it.
   replica_->call(*this, kProcessPath, std::move(send.framed), deadline - now);
@@ -83,6 +84,11 @@ void Traversal::ask(Route::Send& send) {
 
 void Traversal::leave_replica() {
   if (replica_ != nullptr) std::exchange(replica_, nullptr)->call_ended();
+}
+
+void Traversal::leave_replica(CallStats::Outcome outcome) {
+  if (replica_ != nullptr) replica_->stats().record(asked_, Clock::now(), outcome);
+  leave_replica();
 }
 
 void Traversal::unreachable(std::string_view detail) {
@@ -99,7 +105,7 @@ void Traversal::timed_out(std::string_view detail) {
 
 void Traversal::on_done(const absl::Status& status) {
   timeout_.cancel();
-  leave_replica();
+  leave_replica(status.ok() ? CallStats::Outcome::Answered : CallStats::Outcome::Failed);
   switch (status.code()) {
     case absl::StatusCode::kOk:
       if (!answer_) {

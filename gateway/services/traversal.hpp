@@ -39,6 +39,7 @@ class Traversal final : private ClientCall {
   void unreachable(std::string_view detail);
   void timed_out(std::string_view detail);
   void leave_replica();
+  void leave_replica(CallStats::Outcome outcome);
   void end(absl::StatusOr<std::string> result);
   const std::string& executor_name() const { return context_.executors.names()[executor_]; }
 
@@ -49,6 +50,7 @@ class Traversal final : private ClientCall {
   std::optional<Clock::time_point> deadline_;  // the caller's, however it was said
   std::size_t executor_ = 0;
   Replica* replica_ = nullptr;  // while a call to it runs
+  Clock::time_point asked_;     // when that call started
   std::optional<std::string> answer_;
   Alarms::Alarm timeout_;
 };

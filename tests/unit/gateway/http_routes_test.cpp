@@ -39,7 +39,7 @@ class RoutesTest : public testing::Test {
 
   core::GatewayConfig config_;
   Readiness readiness_{flow_in(ReplicaState::Ready)};
-  Routes routes_{config_, readiness_};
+  Routes routes_{config_, readiness_, [] { return std::string(R"({"executors":[]})"); }};
 };
 
 TEST_F(RoutesTest, RootIsAliveAndEmpty) {
@@ -82,6 +82,13 @@ TEST_F(RoutesTest, ReadyzIsSmallAndVerboseOnRequest) {
   EXPECT_THAT(get("/readyz?x=1&verbose=1").body, HasSubstr(R"("state":"HUNG")"));
   EXPECT_EQ(get("/readyz?verbose=0").body, get("/readyz").body);
   EXPECT_EQ(get("/readyz?verbosely").body, get("/readyz").body);
+}
+
+TEST_F(RoutesTest, ExecutorsIsTheReportWhetherReadyOrNot) {
+  EXPECT_EQ(get("/executors").body, R"({"executors":[]})");
+  readiness_.publish(flow_in(ReplicaState::Failed));
+  EXPECT_EQ(get("/executors").status, 200);
+  EXPECT_EQ(ask("POST", "/executors").status, 405);
 }
 
 TEST_F(RoutesTest, StatusTellsVersions) {

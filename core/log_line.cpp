@@ -11,15 +11,7 @@
 namespace flow::core {
 namespace {
 
-// Six columns: a longer name is cut as in Jina's log.
-std::string level_column(std::string_view level) {
-  if (level == "warning") return "WARNI\u2026";
-  std::string result(level);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](char c) { return static_cast<char>(c - 'a' + 'A'); });
-  result.resize(6, ' ');
-  return result;
-}
+constexpr std::string_view kPlain = "\x1b[0m";
 
 std::string_view colour_of(std::string_view level) {
   if (level == "error") return "\x1b[31m";
@@ -27,7 +19,18 @@ std::string_view colour_of(std::string_view level) {
   if (level == "info") return "\x1b[32m";
   return "\x1b[36m";
 }
-constexpr std::string_view kPlain = "\x1b[0m";
+
+}  // namespace
+
+std::string level_column(std::string_view level, LogColour colour) {
+  std::string text(level);
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return static_cast<char>(c - 'a' + 'A'); });
+  text.resize(6, ' ');
+  if (level == "warning") text = "WARNI\u2026";
+  if (colour == LogColour::Off) return text + ' ';
+  return fmt::format("{}{}{} ", colour_of(level), text, kPlain);
+}
 
 std::string local_time_text(std::chrono::system_clock::time_point time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
@@ -37,10 +40,7 @@ std::string local_time_text(std::chrono::system_clock::time_point time) {
                      local.tm_year % 100, local.tm_hour, local.tm_min, local.tm_sec);
 }
 
-}  // namespace
-
 std::string text_line(const LogRecord& record, std::size_t width, LogColour colour) {
-  constexpr std::size_t kLevelColumns = 7;
   const std::string text =
       one_line(fmt::format("{}@{} {}", record.name, record.pid, record.message));
   const std::string time = local_time_text(record.time);
@@ -49,9 +49,7 @@ std::string text_line(const LogRecord& record, std::size_t width, LogColour colo
   const std::size_t used = kLevelColumns + terminal_columns(text) + time.size();
   if (used + blanks <= width) blanks = width - used;
 
-  const bool coloured = colour == LogColour::On;
-  return fmt::format("{}{}{} {}{:{}}{}\n", coloured ? colour_of(record.level) : "",
-                     level_column(record.level), coloured ? kPlain : "", text, "", blanks, time);
+  return fmt::format("{}{}{:{}}{}\n", level_column(record.level, colour), text, "", blanks, time);
 }
 
 std::string json_line(const LogRecord& record) {

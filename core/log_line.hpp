@@ -26,6 +26,13 @@ struct LogRecord {
   std::chrono::system_clock::time_point time;
 };
 
+// A line's first kLevelColumns columns: the level in capitals, cut as in Jina's log, and a blank.
+std::string level_column(std::string_view level, LogColour colour);
+inline constexpr std::size_t kLevelColumns = 7;
+
+// "[09/08/22 12:58:13]", in local time.
+std::string local_time_text(std::chrono::system_clock::time_point time);
+
 // With its line break, and with what would break a line or move a terminal's cursor escaped. The
 // local time ends at column `width`; 0, or a message too long for it: after two blanks.
 std::string text_line(const LogRecord& record, std::size_t width, LogColour colour);

@@ -24,6 +24,7 @@
 #include "gateway/front/listener.hpp"
 #include "gateway/readiness/readiness.hpp"
 #include "gateway/services/deep_dry_run.hpp"
+#include "gateway/services/executors_report.hpp"
 #include "gateway/services/http_routes.hpp"
 #include "gateway/services/services.hpp"
 #include "gateway/services/websockets.hpp"
@@ -83,7 +84,11 @@ class Gateway {
                   [this] { return request_ids_.next(); }}},
         deep_dry_run_(context_),
         services_(context_, deep_dry_run_),
-        routes_(config_.gateway, readiness_, deep_dry_run_),
+        routes_(config_.gateway, readiness_, deep_dry_run_,
+                [this] {
+                  return executors_report(executors_, readiness_.verdict(),
+                                          {Clock::now(), std::chrono::system_clock::now()});
+                }),
         websockets_(context_),
         front_{services_, routes_, config_.gateway.max_message, &websockets_},
         listener_(loop_, log_, front_),

@@ -27,6 +27,9 @@ class Executors {
   absl::Status use_configured_addresses(const core::FlowConfig& config);
 
   const std::vector<std::string>& names() const { return names_; }
+  const std::vector<std::unique_ptr<Replica>>& replicas(std::size_t executor) const {
+    return replicas_[executor];
+  }
   FlowView view(bool draining) const;
   ExecutorView view_of(std::size_t executor) const;
   bool serves(std::size_t executor, std::string_view endpoint) const;

@@ -137,6 +137,7 @@ void Replica::update(const flow::v1::ReplicaUpdate& update) {
       std::chrono::system_clock::time_point(
           std::chrono::duration_cast<std::chrono::system_clock::duration>(seconds + nanos)),
       update.reason(), update.pid()};
+  stats_.process(update.pid());
   liveness_.supervised(word, now());
   set_address(update.tcp_address(), dial);
   if (liveness_.worth_connecting()) connect_soon(Clock::duration::zero());

@@ -11,6 +11,7 @@
 #include "core/log.hpp"
 #include "core/net_address.hpp"
 #include "flow/v1/control.pb.h"
+#include "gateway/executors/call_stats.hpp"
 #include "gateway/executors/liveness.hpp"
 #include "gateway/http2/client_session.hpp"
 #include "gateway/net/connection.hpp"
@@ -52,6 +53,8 @@ class Replica {
   // The caller says when a call that it started is over, so that load is counted.
   void call_started() { ++in_flight_; }
   void call_ended() { --in_flight_; }
+  CallStats& stats() { return stats_; }
+  const CallStats& stats() const { return stats_; }
 
   void sweep(Clock::time_point now);
 
@@ -81,6 +84,7 @@ class Replica {
   ReplicaStatus published_;
   std::set<std::string, std::less<>> endpoints_;
   std::size_t in_flight_ = 0;
+  CallStats stats_{Clock::now()};
 
   std::shared_ptr<Socket> connecting_;  // shared with the handler of its async_connect
   std::shared_ptr<Connection> connection_;

@@ -23,6 +23,7 @@ void ExecutorCall::ask(std::size_t executor, std::string_view path, std::string 
   set_timeout(sooner);
   // What travels is the limit of the whole answer.
   const auto until = limit == Limit::Answer ? std::optional(sooner) : deadline_;
+  asked_ = now;
   replica_->call_started();
   // Last: a call that cannot start ends at once, and this with it.
   replica_->call(*this, path, std::move(framed),
@@ -40,13 +41,18 @@ void ExecutorCall::set_timeout(std::optional<Clock::time_point> when) {
   if (!when) return timeout_.cancel();
   timeout_.set(context_.loop.alarms(), *when, [this] {
     cancel();
-    leave_replica();
+    leave_replica(CallStats::Outcome::Failed);
     on_failed(timed_out("Deadline Exceeded"));
   });
 }
 
 void ExecutorCall::leave_replica() {
   if (replica_ != nullptr) std::exchange(replica_, nullptr)->call_ended();
+}
+
+void ExecutorCall::leave_replica(CallStats::Outcome outcome) {
+  if (replica_ != nullptr) replica_->stats().record(asked_, Clock::now(), outcome);
+  leave_replica();
 }
 
 absl::Status ExecutorCall::unreachable(std::string_view detail) const {
@@ -63,7 +69,7 @@ absl::Status ExecutorCall::timed_out(std::string_view detail) const {
 
 void ExecutorCall::on_done(const absl::Status& status) {
   timeout_.cancel();
-  leave_replica();
+  leave_replica(status.ok() ? CallStats::Outcome::Answered : CallStats::Outcome::Failed);
   switch (status.code()) {
     case absl::StatusCode::kOk:
       return on_answered();

@@ -42,12 +42,14 @@ class ExecutorCall : protected ClientCall {
   void on_done(const absl::Status& status) final;
   void set_timeout(std::optional<Clock::time_point> when);
   void leave_replica();
+  void leave_replica(CallStats::Outcome outcome);
   absl::Status unreachable(std::string_view detail) const;
   absl::Status timed_out(std::string_view detail) const;
 
   ServiceContext& context_;
   std::size_t executor_ = 0;
   Replica* replica_ = nullptr;  // while a call to it runs
+  Clock::time_point asked_;     // when that call started
   std::optional<Clock::time_point> deadline_;
   Alarms::Alarm timeout_;
 };

@@ -70,8 +70,8 @@ HttpResponse Routes::answer(const HttpRequest& request) const {
   // Load balancers probe with HEAD; where the reference answers 405 to it, so do we.
   const bool probe = path == "/livez" || path == "/readyz";
 
-  constexpr std::array<std::string_view, 5> kPaths = {"/", "/dry_run", "/livez", "/readyz",
-                                                      "/status"};
+  constexpr std::array<std::string_view, 6> kPaths = {"/",      "/dry_run", "/executors",
+                                                      "/livez", "/readyz",  "/status"};
   if (std::ranges::find(kPaths, path) == kPaths.end()) {
     return {.status = 404, .body = R"({"detail":"Not Found"})"};
   }
@@ -90,6 +90,7 @@ HttpResponse Routes::answer(const HttpRequest& request) const {
             .body = has_flag(query, "verbose") ? verdict.readyz_verbose : verdict.readyz_json};
   }
   if (path == "/livez") return {.body = R"({"live":true})"};
+  if (path == "/executors") return {.body = report_()};
   if (path == "/status") {
     return {.body = fmt::format(R"({{"jina":{},"envs":{}}})", json_object(version_info()),
                                 json_object(environment_info()))};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "core/status.hpp"
 #include "core/text.hpp"
@@ -18,36 +19,21 @@ namespace fs = std::filesystem;
 constexpr std::string_view kSuffix = ".so";
 constexpr std::string_view kPrefix = "lib";
 
-// The names by which the plugins of a folder can be asked for, sorted.
-absl::StatusOr<std::vector<std::string>> plugin_names(const std::string& folder) {
-  std::error_code error;
-  fs::directory_iterator entry(folder, error);
-  std::vector<std::string> names;
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    auto name = entry->path().filename().string();
-    if (!name.ends_with(kSuffix)) continue;
-    name.resize(name.size() - kSuffix.size());
-    if (name.starts_with(kPrefix)) name.erase(0, kPrefix.size());
-    names.push_back(std::move(name));
-  }
-  if (error) return core::error(absl::StatusCode::kNotFound, error.message());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 absl::Status not_found(const std::string& uses, const std::vector<std::string>& folders) {
   std::vector<std::string> known;
   std::vector<std::string> places;
   for (const auto& folder : folders) {
-    const auto names = plugin_names(folder);
-    if (!names.ok()) {
-      places.push_back(fmt::format("{} ({})", folder, core::message(names.status())));
-    } else if (names->empty()) {
-      places.push_back(fmt::format("{} (no plugins)", folder));
-    } else {
-      places.push_back(fmt::format("{} ({})", folder, fmt::join(*names, ", ")));
-      known.insert(known.end(), names->begin(), names->end());
+    const auto files = plugin_files(folder);
+    if (!files.ok()) {
+      places.push_back(fmt::format("{} ({})", folder, core::message(files.status())));
+      continue;
     }
+    std::vector<std::string> names;
+    for (const PluginFile& file : *files) names.push_back(file.name);
+    places.push_back(
+        fmt::format("{} ({})", folder,
+                    names.empty() ? "no plugins" : fmt::format("{}", fmt::join(names, ", "))));
+    known.insert(known.end(), names.begin(), names.end());
   }
   return core::error(
       absl::StatusCode::kNotFound,
@@ -57,6 +43,25 @@ absl::Status not_found(const std::string& uses, const std::vector<std::string>& 
 }
 
 }  // namespace
+
+absl::StatusOr<std::vector<PluginFile>> plugin_files(const std::string& folder) {
+  std::error_code error;
+  fs::directory_iterator entry(folder, error);
+  std::vector<PluginFile> files;
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    auto name = entry->path().filename().string();
+    if (!name.ends_with(kSuffix)) continue;
+    name.resize(name.size() - kSuffix.size());
+    if (name.starts_with(kPrefix)) name.erase(0, kPrefix.size());
+    files.push_back({std::move(name), entry->path().string()});
+  }
+  if (error) return core::error(absl::StatusCode::kNotFound, error.message());
+  // find_plugin prefers NAME.so to libNAME.so, and so is the order here.
+  std::sort(files.begin(), files.end(), [](const PluginFile& a, const PluginFile& b) {
+    return std::pair(a.name, a.path.size()) < std::pair(b.name, b.path.size());
+  });
+  return files;
+}
 
 absl::StatusOr<std::string> find_plugin(const std::string& uses,
                                         const std::vector<std::string>& folders) {

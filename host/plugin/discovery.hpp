@@ -8,6 +8,15 @@
 
 namespace flow::host {
 
+// A file that looks like a plugin's, and the name by which a configuration can ask for it.
+struct PluginFile {
+  std::string name;
+  std::string path;
+};
+
+// Those of a folder, sorted by name. The error says why the folder cannot be read.
+absl::StatusOr<std::vector<PluginFile>> plugin_files(const std::string& folder);
+
 // Finds the file of a plugin that a configuration names: NAME.so or libNAME.so in the first of the
 // folders that has either. A name with a '/' is a path already. The error lists what was found
 // where, and what was probably meant.

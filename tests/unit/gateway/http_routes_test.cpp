@@ -41,7 +41,8 @@ class RoutesTest : public testing::Test {
   core::GatewayConfig config_;
   Readiness readiness_{flow_in(ReplicaState::Ready)};
   EmptyFlow flow_;
-  Routes routes_{config_, readiness_, flow_.deep_dry_run};
+  Routes routes_{config_, readiness_, flow_.deep_dry_run,
+                 [] { return std::string(R"({"executors":[]})"); }};
 };
 
 TEST_F(RoutesTest, RootIsAliveAndEmpty) {
@@ -104,6 +105,13 @@ TEST_F(RoutesTest, ReadyzIsSmallAndVerboseOnRequest) {
   EXPECT_THAT(get("/readyz?x=1&verbose=1").body, HasSubstr(R"("state":"HUNG")"));
   EXPECT_EQ(get("/readyz?verbose=0").body, get("/readyz").body);
   EXPECT_EQ(get("/readyz?verbosely").body, get("/readyz").body);
+}
+
+TEST_F(RoutesTest, ExecutorsIsTheReportWhetherReadyOrNot) {
+  EXPECT_EQ(get("/executors").body, R"({"executors":[]})");
+  readiness_.publish(flow_in(ReplicaState::Failed));
+  EXPECT_EQ(get("/executors").status, 200);
+  EXPECT_EQ(ask("POST", "/executors").status, 405);
 }
 
 TEST_F(RoutesTest, StatusTellsVersions) {

@@ -78,7 +78,7 @@ bool ServedExecutor::drain(std::chrono::steady_clock::time_point deadline) {
   const auto left = std::max(deadline - std::chrono::steady_clock::now(), 0ns);
   const auto grace = std::min<std::chrono::nanoseconds>(core::limits::kStopGrace, left / 2);
   if (pool_.wait_until_idle(deadline - grace)) return true;
-  logger_->warn("cancelling what did not end within drain_timeout: {} in hand", pool_.in_use());
+  logger_->warn("drain_timeout is nearly over: cancelling what is in hand ({})", pool_.in_use());
   stop_calls(CallOrigin::Stop::Ask);
   if (pool_.wait_until_idle(deadline - grace / 2)) return true;
   stop_calls(CallOrigin::Stop::Cut);

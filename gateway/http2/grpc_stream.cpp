@@ -121,7 +121,7 @@ void GrpcStream::take_message(std::string framed) {
   if (!wire::is_compressed(framed)) return hand_over(std::move(framed));
   inflater_ = std::make_unique<wire::Inflater>(encoding_, std::move(framed),
                                                connection().front.message_max);
-  inflate();
+  if (count(inflater_->size())) inflate();
 }
 
 void GrpcStream::inflate() {

@@ -15,7 +15,9 @@ class DryRuns {
     } else if (outcome_ == "fails") {
       throw flow::Error(FLOW_UNAVAILABLE, "the index is not loaded");
     } else {
-      while (outcome_ == "hangs") std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      while (outcome_ == "hangs" && !request.cancelled()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
     }
   }
 

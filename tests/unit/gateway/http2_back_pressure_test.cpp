@@ -20,10 +20,16 @@ namespace limits = core::limits;
 
 class HeldBackTest : public Http2WireTest {
  protected:
-  void open(std::string_view path = "/picky") {
-    ASSERT_TRUE(say(start() + frame_bytes(kHeaders, kEndHeaders, 1, grpc_header(path))).ok());
+  void open(std::string_view path = "/picky", std::string_view settings = "") {
+    // Before it has acknowledged the server's settings, windows and frames are small.
+    ASSERT_TRUE(say(start(settings)).ok());
+    hear();
+    ASSERT_TRUE(say(frame_bytes(kSettings, kAck, 0, "") +
+                    frame_bytes(kHeaders, kEndHeaders, 1, grpc_header(path)))
+                    .ok());
     hear();
   }
+  static constexpr int kAck = 1;
   // Some messages in one DATA frame each, as many as a client that keeps to its window would send.
   void send(int count, std::size_t size, int flags = kNone) {
     for (int i = 0; i < count; ++i) {
@@ -51,6 +57,7 @@ class HeldBackTest : public Http2WireTest {
     }
     return all;
   }
+  const std::string no_window_{"\0\4\0\0\0\0", 6};
   std::size_t window_ = limits::kStreamWindow;  // what the client may still send
 };
 
@@ -219,10 +226,7 @@ TEST_F(HeldBackTest, ManySmallMessagesOneAtATimeAreNotMovedAboutEachTime) {
 // ---- a caller who does not read -----------------------------------------------------------------
 
 TEST_F(HeldBackTest, AnswersBeyondTheWindowThatNobodyReadsHoldTheirCallerBack) {
-  const std::string no_window("\0\4\0\0\0\0", 6);
-  ASSERT_TRUE(
-      say(start(no_window) + frame_bytes(kHeaders, kEndHeaders, 1, grpc_header("/stream"))).ok());
-  hear();
+  open("/stream", no_window_);
   send(60, 100'000);  // more than one window of it is never answered
   EXPECT_GT(fake_.last_call->unsent(), static_cast<std::size_t>(limits::kStreamWindow));
   EXPECT_LT(fake_.last_call->unsent(), static_cast<std::size_t>(limits::kStreamWindow) + 200'000);
@@ -240,9 +244,7 @@ TEST_F(HeldBackTest, AnswersBeyondTheWindowThatNobodyReadsHoldTheirCallerBack) {
 }
 
 TEST_F(HeldBackTest, WhoSaysMuchAndTakesNothingIsCutOffAsWell) {
-  const std::string no_window("\0\4\0\0\0\0", 6);
-  ASSERT_TRUE(
-      say(start(no_window) + frame_bytes(kHeaders, kEndHeaders, 1, grpc_header("/stream"))).ok());
+  open("/stream", no_window_);
   send(1, 10);
   // A byte of the next message now and then is no sign of reading.
   ASSERT_TRUE(say(frame_bytes(kData, kNone, 1, std::string(1, '\0'))).ok());

@@ -122,7 +122,7 @@ TEST_F(CompressedTest, AnUnknownEncodingIsUnimplemented) {
 }
 
 TEST_F(CompressedTest, AnswersAreCompressedAsTheRequestWasIfThatIsAccepted) {
-  const std::string text(50'000, 'x');
+  const std::string text(10'000, 'x');
   struct Case {
     std::string_view encoding, accept;
     bool compressed;
@@ -139,7 +139,7 @@ TEST_F(CompressedTest, AnswersAreCompressedAsTheRequestWasIfThatIsAccepted) {
                              frame_bytes(kData, kEndStream, 1, wire::frame(text)))
                     .ok());
     const std::string answer = output_of(server);
-    EXPECT_EQ(answer.size() < 5'000, c.compressed) << c.encoding << " / " << c.accept;
+    EXPECT_EQ(answer.size() < 1'000, c.compressed) << c.encoding << " / " << c.accept;
   }
 }
 

@@ -7,6 +7,10 @@
 #include "core/status.hpp"
 #include "core/text.hpp"
 #include "fmt/format.h"
+#include "wire/grpc.hpp"
+#include "wire/json_problem.hpp"
+#include "wire/json_reader.hpp"
+#include "wire/json_writer.hpp"
 
 namespace flow::client {
 namespace {
@@ -18,17 +22,25 @@ absl::Status unexpected(std::string_view json, std::string_view expected) {
 
 std::string text_of(const Json& json) { return std::string(json.text()); }
 
-absl::Status not_built_in() {
-  return core::error(absl::StatusCode::kUnimplemented,
-                     "documents cannot be sent over HTTP yet; use grpc:// or ws://");
-}
-
 }  // namespace
 
-absl::StatusOr<std::string> request_json(const jina::DataRequestProto&) { return not_built_in(); }
+absl::StatusOr<std::string> request_json(const jina::DataRequestProto& request) {
+  std::string json;
+  FLOW_RETURN_IF_ERROR(wire::write_data_request(request.SerializeAsString(), json));
+  return json;
+}
 
-absl::StatusOr<jina::DataRequestProto> read_response_json(std::string_view) {
-  return not_built_in();
+absl::StatusOr<jina::DataRequestProto> read_response_json(std::string_view json) {
+  std::string framed;
+  if (const auto problem = wire::read_data_response(json, framed)) {
+    return core::error(
+        absl::StatusCode::kInternal,
+        fmt::format("the server answered {}: {}", core::in_quotes(json), wire::describe(*problem)));
+  }
+  const std::string_view message = wire::payload(framed);
+  jina::DataRequestProto response;
+  if (response.ParseFromArray(message.data(), static_cast<int>(message.size()))) return response;
+  return unexpected(json, "an answer that protobuf can read");
 }
 
 absl::StatusOr<jina::StatusProto> read_status_json(std::string_view json) {

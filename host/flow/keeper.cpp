@@ -53,11 +53,6 @@ Keeper::Keeper(NotifySocket notify, std::vector<std::string> command)
 
 Keeper::~Keeper() {
   if (!thread_.joinable()) return;
-  {
-    // It may not have started the child yet; then it is there for us to be killed in a moment.
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return pidfd_ || end_; });
-  }
   signal(SIGKILL);
   thread_.join();
 }
@@ -81,7 +76,9 @@ std::optional<std::string> Keeper::wait_end(Deadline deadline) {
 }
 
 void Keeper::signal(int number) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  // The thread may be about to start it: a moment.
+  changed_.wait(lock, [this] { return pidfd_ || end_; });
   if (pidfd_ && !end_) send_signal(pidfd_.get(), number);
 }
 

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <atomic>
+
 #include "core/status.hpp"
 #include "flow/client.hpp"
+#include "jina.pb.h"
 #include "tests/component/client/fake_server.hpp"
+#include "wire/grpc.hpp"
+#include "wire/json_problem.hpp"
+#include "wire/json_reader.hpp"
+#include "wire/json_writer.hpp"
 
 namespace flow {
 namespace {
@@ -163,6 +170,137 @@ TEST(HttpClient, BoundsWhatItReads) {
   const FakeServer talkative(raw_answer(
       "HTTP/1.1 200 OK\r\nx: " + std::string(100'000, 'x') + "\r\n\r\n", Afterwards::Wait));
   EXPECT_FALSE(Client(talkative.url("http")).is_flow_ready(kPatience));
+}
+
+// ---- data ---------------------------------------------------------------------------------------
+
+// What the gateway does with POST /post, with an answer of a test's making.
+FakeServer::Serve post_server(std::function<void(jina::DataRequestProto&)> process) {
+  return http_server([process = std::move(process)](const HttpRequest& request) {
+    EXPECT_EQ(request.target(), "/post");
+    EXPECT_EQ(request.method(), http::verb::post);
+    EXPECT_EQ(request[http::field::content_type], "application/json");
+    wire::JsonRequestOptions options;
+    options.request_id = "ffffffffffffffffffffffffffffffff";
+    options.new_document_id = [] { return std::string("made"); };
+    std::string framed;
+    const auto problem = wire::read_data_request(request.body(), options, framed);
+    EXPECT_FALSE(problem) << wire::describe(*problem);
+    jina::DataRequestProto message;
+    EXPECT_TRUE(message.ParseFromString(std::string(wire::payload(framed))));
+    process(message);
+    std::string body;
+    EXPECT_TRUE(
+        wire::write_data_response(message.SerializeAsString(), wire::JsonStyle::Http, body).ok());
+    return json(200, body);
+  });
+}
+
+TEST(HttpClient, PostsDocumentsAsJson) {
+  const FakeServer server(post_server([](jina::DataRequestProto& message) {
+    EXPECT_EQ(message.header().exec_endpoint(), "/search");
+    EXPECT_EQ(message.header().target_executor(), "enc");
+    EXPECT_EQ(message.parameters().fields().at("top_k").number_value(), 3);
+    for (auto& each : *message.mutable_data()->mutable_docs()->mutable_docs()) {
+      each.set_text(each.text() + "!");
+    }
+  }));
+  std::vector<Document> documents;
+  for (int i = 0; i < 5; ++i) {
+    documents.push_back(Document::of_text("ünï " + std::to_string(i)));
+    documents.back().tags = {{"i", i}, {"list", Json::Array{true, nullptr, "x"}}};
+    documents.back().embedding = NdArray{1, 2.5};
+  }
+  Client client(server.url("http"));
+  const auto answer = client.post("/search", documents, {{"top_k", 3}},
+                                  {.request_size = 2, .target_executor = "enc"});
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  ASSERT_EQ(answer->size(), 5u);
+  for (std::size_t i = 0; i < 5; ++i) {
+    const Document& each = (*answer)[i];
+    EXPECT_EQ(each.text(), "ünï " + std::to_string(i) + "!");
+    EXPECT_EQ(each.id.size(), 32u);
+    EXPECT_EQ(each.tags, documents[i].tags);
+    EXPECT_THAT(*each.embedding->to_floats(), ElementsAre(1, 2.5));
+  }
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST(HttpClient, MakesAFailedExecutorAnError) {
+  const FakeServer server(post_server([](jina::DataRequestProto& message) {
+    auto& status = *message.mutable_header()->mutable_status();
+    status.set_code(jina::StatusProto::ERROR);
+    status.set_description("ValueError('boom')");
+    status.mutable_exception()->set_executor("Boom");
+  }));
+  Client client(server.url("http"));
+  EXPECT_EQ(client.post("/", {Document()}).status(),
+            absl::UnknownError(client.url() + ": executor \"Boom\": ValueError('boom')"));
+}
+
+TEST(HttpClient, MapsTheStatusCodesOfAPost) {
+  const std::pair<unsigned, absl::StatusCode> cases[] = {
+      {422, absl::StatusCode::kInvalidArgument},
+      {429, absl::StatusCode::kResourceExhausted},
+      {503, absl::StatusCode::kUnavailable},
+      {504, absl::StatusCode::kDeadlineExceeded}};
+  for (const auto& [status, code] : cases) {
+    const FakeServer server(http_server([status = status](const HttpRequest&) {
+      return json(status, R"({"header":{"status":{"code":1,"description":"down"}}})");
+    }));
+    const auto answer = Client(server.url("http")).post("/", {Document()});
+    EXPECT_EQ(answer.status().code(), code);
+    EXPECT_THAT(std::string(core::message(answer.status())), HasSubstr("down"));
+  }
+}
+
+TEST(HttpClient, SendsAgainWhatWasUnavailable) {
+  std::atomic<int> requests = 0;
+  const FakeServer server(http_server([&](const HttpRequest&) {
+    return ++requests < 3 ? json(503, R"({"detail":"starting"})") : json(200, R"({"data":[]})");
+  }));
+  Client client(server.url("http"), {.retry = {.attempts = 3, .first_wait = 1ms}});
+  EXPECT_TRUE(client.post("/", {Document()}).ok());
+  EXPECT_EQ(requests, 3);
+}
+
+TEST(HttpClient, RefusesAnswersThatAreNone) {
+  for (const char* body : {"", "[]", "{\"data\":", R"({"data":"x"})", R"({"data":[{"text":1}]})"}) {
+    const FakeServer server(http_server([body](const HttpRequest&) { return json(200, body); }));
+    const auto answer = Client(server.url("http")).post("/", {Document()});
+    EXPECT_EQ(answer.status().code(), absl::StatusCode::kInternal) << body;
+  }
+}
+
+TEST(HttpClient, GivesUpOnAnAnswerThatDoesNotCome) {
+  const FakeServer server(silence());
+  const auto answer =
+      Client(server.url("http")).post("/", {Document()}, {}, {.request_timeout = 50ms});
+  EXPECT_TRUE(absl::IsDeadlineExceeded(answer.status())) << answer.status();
+}
+
+TEST(HttpClient, StreamsTheDocumentsThatAnswerOne) {
+  const std::string events =
+      "event: update\ndata: {\"id\":\"1\",\"text\":\"a\"}\n\n"
+      "event: update\ndata: {\"id\":\"2\",\"text\":\"b\"}\n\n"
+      "event: end\ndata: \n\n";
+  const FakeServer server(raw_answer(
+      "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" + events, Afterwards::Wait));
+  Client client(server.url("http"));
+  std::vector<std::string> texts;
+  for (const auto& each : client.stream_doc("/generate", Document::of_text("x"))) {
+    ASSERT_TRUE(each.ok()) << each.status();
+    texts.emplace_back(each->text());
+  }
+  EXPECT_THAT(texts, ElementsAre("a", "b"));
+}
+
+TEST(HttpClient, EndsThatStreamWithAnEventThatIsNoDocument) {
+  const FakeServer server(
+      raw_answer("HTTP/1.1 200 OK\r\n\r\nevent: update\ndata: nonsense\n\n", Afterwards::Wait));
+  DocumentStream documents = Client(server.url("http")).stream_doc("/generate", Document());
+  EXPECT_EQ(documents.next()->status().code(), absl::StatusCode::kInternal);
+  EXPECT_FALSE(documents.next());
 }
 
 TEST(HttpClient, DiscoversEndpointsInTheOpenApiDescription) {

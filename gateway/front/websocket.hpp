@@ -51,7 +51,7 @@ class WebSocketHandler {
   virtual void on_message(WebSocketMessage message) = 0;
   // Asked before each message. While the answer is no, the client is held back by TCP's flow
   // control. So it is while many of the answers to it are unread.
-  virtual bool wants_message() const { return true; }
+  virtual bool wants_message() { return true; }
   // The gateway is stopping: finish what there is, then close.
   virtual void drain() = 0;
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
 #include <list>
 #include <string>
 #include <utility>
@@ -28,12 +29,12 @@ class DataSocket final : public WebSocketHandler {
 
   void on_message(WebSocketMessage message) override {
     if (is_last(message)) return finish(CloseCode::Normal, "");
-    absl::StatusOr<std::string> framed = read_request(message, context_.route);
+    absl::StatusOr<std::string> framed = read_request(message, context_.route, bytes_max());
     if (!framed.ok()) return send(message.kind, failure("", framed.status()));
     start(message.kind, *std::move(framed));
   }
 
-  bool wants_message() const override {
+  bool wants_message() override {
     return !finishing_ && requests_.size() < core::limits::kWebSocketRequestsMax;
   }
 
@@ -45,7 +46,7 @@ class DataSocket final : public WebSocketHandler {
 
     const WebSocketKind kind;
     std::string id;
-    BufferBudget::Lease held;
+    std::uint64_t bytes = 0;
     Traversal traversal;
   };
   using Requests = std::list<Request>;
@@ -56,11 +57,13 @@ class DataSocket final : public WebSocketHandler {
     if (const auto view = wire::scan_data_request(wire::payload(framed)); view.ok()) {
       request->id = view->request_id;
     }
-    if (!request->held.grow(context_.loop.budget(), framed.size())) {
+    BufferBudget& budget = context_.loop.budget();
+    if (!budget.fair(framed.size(), held_.bytes()) || !held_.grow(budget, framed.size())) {
       return answer(request, core::error(absl::StatusCode::kResourceExhausted,
                                          "the gateway holds as many message bytes as it may; try "
                                          "again"));
     }
+    request->bytes = framed.size();
     request->traversal.start(std::move(framed), std::nullopt,
                              [this, request](absl::StatusOr<std::string> result) {
                                answer(request, std::move(result));
@@ -70,18 +73,20 @@ class DataSocket final : public WebSocketHandler {
   void answer(Requests::iterator request, absl::StatusOr<std::string> result) {
     const WebSocketKind kind = request->kind;
     send(kind, result.ok() ? *std::move(result) : failure(request->id, result.status()));
+    held_.shrink(request->bytes);
     requests_.erase(request);
     if (requests_.empty() && finishing_) return socket_.close(code_, reason_);
     socket_.input_wanted();
   }
+
+  std::uint64_t bytes_max() const { return context_.config.gateway.max_message; }
 
   std::string failure(std::string_view request_id, const absl::Status& why) const {
     return error_answer(request_id, why, context_.readiness.verdict());
   }
 
   void send(WebSocketKind kind, std::string framed) {
-    socket_.send(write_answer(kind, std::move(framed), context_.config.gateway.max_message,
-                              context_.readiness.verdict()));
+    socket_.send(write_answer(kind, std::move(framed), bytes_max(), context_.readiness.verdict()));
   }
 
   // Takes no more requests and closes once those that were taken are answered.
@@ -96,7 +101,8 @@ class DataSocket final : public WebSocketHandler {
   WebSocket& socket_;
   bool finishing_ = false;
   CloseCode code_ = CloseCode::Normal;
-  std::string_view reason_;  // a literal
+  std::string_view reason_;   // a literal
+  BufferBudget::Lease held_;  // requests that are not answered
   Requests requests_;
 };
 

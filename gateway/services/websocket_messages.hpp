@@ -17,9 +17,9 @@ namespace flow::gateway {
 bool is_last(const WebSocketMessage& message);
 
 // The request in a message, framed. The error says what is wrong and where. A binary message is not
-// looked into.
+// looked into. At most `bytes_max` bytes; JSON gets longer by the ids that its documents lack.
 absl::StatusOr<std::string> read_request(const WebSocketMessage& message,
-                                         const RouteContext& context);
+                                         const RouteContext& context, std::uint64_t bytes_max);
 
 // A framed answer in the form in which its request came. One that has no JSON form, or more than
 // `bytes_max` bytes of it, becomes an error that says so.

@@ -151,6 +151,73 @@ class Binary(SharedFlow, unittest.IsolatedAsyncioTestCase):
             self.assertEqual(caught.exception.status_code, status, path)
 
 
+class Json(SharedFlow, unittest.IsolatedAsyncioTestCase):
+    async def ask(self, client, message):
+        await client.send(message if isinstance(message, str) else json.dumps(message))
+        answer = await receive(client)
+        self.assertIsInstance(answer, str)
+        return json.loads(answer)
+
+    async def test_a_request_is_answered_in_the_references_form(self):
+        for sub_protocol in (None, "json"):
+            async with connect(self.flow, sub_protocol=sub_protocol) as client:
+                answer = await self.ask(client, {"data": [{"id": "d1", "text": "hello"}],
+                                                 "execEndpoint": "/foo", "parameters": {"a": 1}})
+            self.assertEqual(list(answer), ["header", "parameters", "routes", "data"])
+            self.assertRegex(answer["header"].pop("request_id"), "^[0-9a-f]{32}$")
+            self.assertEqual(answer["header"], {"exec_endpoint": "/foo", "target_executor": ""})
+            self.assertEqual([r["executor"] for r in answer["routes"]], ["gateway", "executor0"])
+            self.assertRegex(answer["routes"][0]["start_time"], r"^20\d\d-\d\d-.*Z$")
+            document = answer["data"][0]
+            self.assertEqual((document["id"], document["text"]), ("d1", "hello"))
+            self.assertIn("mime_type", document)
+            self.assertIsNone(document["parent_id"])
+
+    async def test_documents_without_ids_are_given_some(self):
+        async with connect(self.flow) as client:
+            answer = await self.ask(client, {"data": [{"text": "a"}, {"text": "b"}]})
+        ids = [document["id"] for document in answer["data"]]
+        self.assertEqual(len(set(ids)), 2)
+        for one in ids:
+            self.assertRegex(one, "^[0-9a-f]{32}$")
+
+    async def test_bad_messages_are_answered_and_good_ones_after_them_too(self):
+        bad = {
+            "": "line 1, column 1",
+            "{": "line 1, column 2",
+            '{"data":[{]}': "line 1, column 11",
+            "[]": "object",
+            '{"execEndpoint":"/"}': "data",
+            '{"data":[{"text":1}]}': "data[0].text",
+            '{"data":[]} x': "line 1, column 13",
+            "[" * 100_000: "",
+        }
+        async with connect(self.flow) as client:
+            for message, expected in bad.items():
+                status = (await self.ask(client, message))["header"]["status"]
+                self.assertEqual(status["code"], 1, message[:100])
+                self.assertIn(expected, status["description"], message[:100])
+                self.assertEqual(status["exception"]["name"], "INVALID_ARGUMENT")
+                good = await self.ask(client, {"data": [{"text": "good"}]})
+                self.assertEqual(good["data"][0]["text"], "good")
+
+    async def test_an_empty_object_ends_the_stream_once_all_is_answered(self):
+        async with connect(self.flow) as client:
+            for i in range(20):
+                await client.send(json.dumps({"data": [{"text": str(i)}]}))
+            await client.send("{}")
+            answers = [json.loads(message) async for message in client]
+        self.assertEqual({a["data"][0]["text"] for a in answers}, {str(i) for i in range(20)})
+        self.assertEqual(client.close_code, 1000)
+
+    async def test_text_and_binary_requests_share_a_socket(self):
+        async with connect(self.flow) as client:
+            await client.send(binary("bytes"))
+            self.assertEqual((await receive_answer(client)).data.docs.docs[0].text, "bytes")
+            answer = await self.ask(client, {"data": [{"text": "json"}]})
+            self.assertEqual(answer["data"][0]["text"], "json")
+
+
 class DryRun(SharedFlow, unittest.IsolatedAsyncioTestCase):
     async def test_it_is_told_at_once_and_closed(self):
         for sub_protocol, expected in ((None, "{}"), ("json", "{}"), ("bytes", b"")):

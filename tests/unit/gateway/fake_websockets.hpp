@@ -33,7 +33,7 @@ class FakeWebSockets final : public WebSockets {
       if (echo_) socket_.send(message);
       owner_.messages.push_back(std::move(message));
     }
-    bool wants_message() const override { return owner_.messages.size() < owner_.messages_max; }
+    bool wants_message() override { return owner_.messages.size() < owner_.messages_max; }
     void drain() override { socket_.close(CloseCode::GoingAway, "stopping"); }
 
    private:

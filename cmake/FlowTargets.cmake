@@ -25,9 +25,15 @@ if(FLOW_SANITIZE STREQUAL "thread")
   # as if it were. -Wtsan warns of a fence in Asio, whose loops here have one thread each.
   add_compile_options(-U__SANITIZE_THREAD__ -Wno-tsan)
 endif()
+if(FLOW_FUZZ)
+  # Coverage for the fuzzer everywhere; its main is linked into the targets alone.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 if(FLOW_SANITIZE)
   # Instrumented, GCC takes std::regex and std::function for uninitialised (its bug 105562).
-  add_compile_options(-Wno-maybe-uninitialized)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-Wno-maybe-uninitialized)
+  endif()
   add_compile_options(-fsanitize=${FLOW_SANITIZE} -fno-omit-frame-pointer
                       -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=${FLOW_SANITIZE})

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -41,14 +42,38 @@ struct Source {
   }
 };
 
-void read_gateway(TableReader gateway, GatewayConfig& to) {
+void read_protocols(TableReader& gateway, ConfigErrors& errors, Protocols& to) {
+  std::vector<PlacedText> chosen;
+  const Location at = gateway.texts("protocols", chosen);
+  if (at.line == 0) return;
+  if (chosen.empty()) errors.add(at, "protocols is empty: name what the gateway is to speak");
+  Protocols result{false, false, false};
+  const std::vector<std::pair<std::string, bool*>> known = {
+      {"grpc", &result.grpc}, {"http", &result.http}, {"websocket", &result.websocket}};
+  for (const PlacedText& protocol : chosen) {
+    const auto match = std::ranges::find(known, protocol.text, &decltype(known)::value_type::first);
+    if (match != known.end()) {
+      *match->second = true;
+      continue;
+    }
+    errors.add(protocol.at,
+               fmt::format("protocols has {}, expected \"grpc\", \"http\" and \"websocket\"{}",
+                           in_quotes(protocol.text),
+                           suggestion(protocol.text, {"grpc", "http", "websocket"})));
+  }
+  to = result;
+}
+
+void read_gateway(TableReader gateway, ConfigErrors& errors, GatewayConfig& to) {
   gateway.text("host", to.host);
   to.port_at = gateway.integer("port", 0, kPortMax, to.port);
   gateway.duration("timeout_send", Zero::Refused, to.timeout_send);
   gateway.size("max_message", limits::kMessageBytesMax, to.max_message);
   gateway.integer("max_in_flight", 1, kCountMax, to.max_in_flight);
   gateway.status_code("http_dry_run_status", {200, 503}, to.http_dry_run_status);
-  gateway.refuse_others({"cors", "prefetch", "protocols", "retries", "tls"});
+  read_protocols(gateway, errors, to.protocols);
+  gateway.boolean("cors", to.cors);
+  gateway.refuse_others({"prefetch", "retries", "tls"});
 }
 
 void read_health(TableReader health, HealthConfig& to) {
@@ -144,7 +169,7 @@ void read_flow(const Source& source, const toml::table& document, FlowConfig& co
   for (const PlacedText& folder : plugins) config.plugins.push_back(source.absolute(folder.text));
 
   if (const auto* table = flow.table("gateway")) {
-    read_gateway(source.reader(*table, "[gateway]"), config.gateway);
+    read_gateway(source.reader(*table, "[gateway]"), source.errors, config.gateway);
   }
   if (const auto* table = flow.table("health")) {
     read_health(source.reader(*table, "[health]"), config.health);

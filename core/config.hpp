@@ -20,6 +20,13 @@ namespace flow::core {
 enum class RestartPolicy { OnFailure, Always, Never };
 enum class LogFormat { Text, Json };
 
+// What the gateway's port speaks.
+struct Protocols {
+  bool grpc = true;
+  bool http = true;
+  bool websocket = true;
+};
+
 struct GatewayConfig {
   std::string host = "0.0.0.0";
   std::uint16_t port = 12345;  // 0: any free one
@@ -27,6 +34,8 @@ struct GatewayConfig {
   std::chrono::nanoseconds timeout_send = std::chrono::seconds(10);
   std::uint64_t max_message = std::uint64_t{256} << 20;  // bytes
   std::uint32_t max_in_flight = 4096;
+  Protocols protocols;
+  bool cors = false;              // may pages of other origins ask?
   int http_dry_run_status = 503;  // of a failing GET /dry_run; 200 for Jina's way
 };
 

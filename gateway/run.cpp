@@ -22,6 +22,7 @@
 #include "gateway/executors/executors.hpp"
 #include "gateway/front/listener.hpp"
 #include "gateway/readiness/readiness.hpp"
+#include "gateway/services/http_cors.hpp"
 #include "gateway/services/http_routes.hpp"
 #include "gateway/services/services.hpp"
 
@@ -74,12 +75,14 @@ class Gateway {
                  readiness_,
                  {executors_.names(),
                   [this](std::size_t executor, std::string_view endpoint) {
-                    return executors_.serves(executor, endpoint);
+                    return executors_.endpoints().serves(executor, endpoint);
                   },
                   [this] { return request_ids_.next(); }}},
         services_(context_),
-        routes_(config_.gateway, readiness_),
-        front_{services_, routes_, config_.gateway.max_message},
+        routes_(context_, executors_.endpoints()),
+        cors_(routes_),
+        front_{services_, config_.gateway.cors ? static_cast<HttpRoutes&>(cors_) : routes_,
+               config_.gateway.max_message},
         listener_(loop_, log_, front_),
         signals_(loop_.io(), SIGTERM, SIGINT),
         control_(loop_.io()) {}
@@ -214,6 +217,7 @@ class Gateway {
   ServiceContext context_;
   Services services_;
   Routes routes_;
+  Cors cors_;
   Front front_;
   Listener listener_;
   asio::signal_set signals_;

@@ -22,7 +22,7 @@ absl::Status DetectingSession::receive(std::string_view bytes) {
   first_bytes_.append(bytes);
   const std::string_view seen = std::string_view(first_bytes_).substr(0, kPreface.size());
   if (!kPreface.starts_with(seen)) {
-    session_ = std::make_unique<Http1ServerSession>(front_, output_);
+    session_ = std::make_unique<Http1ServerSession>(loop_, front_, output_);
   } else if (seen.size() == kPreface.size()) {
     session_ = std::make_unique<Http2ServerSession>(loop_, front_, output_);
   } else {

@@ -103,8 +103,7 @@ void ServerStream::consume(std::size_t bytes) {
 
 bool ServerStream::hold(std::uint64_t bytes) {
   BufferBudget& budget = connection_.loop.budget();
-  const bool fair = budget.used() < budget.left() || connection_.held + 2 * bytes <= budget.left();
-  if (!fair || !held_.grow(budget, bytes)) return false;
+  if (!budget.fair(bytes, connection_.held) || !held_.grow(budget, bytes)) return false;
   connection_.held += bytes;
   return true;
 }

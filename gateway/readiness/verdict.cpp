@@ -32,13 +32,6 @@ std::string address_set(const ExecutorView& executor) {
          "}";
 }
 
-// One entry of `stacks`: where a replica stands and since when, then the evidence.
-std::string evidence(const ReplicaView& replica) {
-  return fmt::format("{} at {} is {} since {}: {}\n", replica.name, replica.address,
-                     core::name(replica.status.state), core::utc_text(replica.status.since),
-                     replica.status.reason);
-}
-
 bool hung(const ExecutorView& executor) {
   return std::ranges::any_of(executor.replicas, [](const ReplicaView& replica) {
     return replica.status.state == core::ReplicaState::Hung;
@@ -60,12 +53,8 @@ jina::StatusProto failure_status(const FlowView& flow) {
                          : failure_description(executor, CallFailure::Unreachable,
                                                "failed to connect to all addresses"));
     }
-    for (const ReplicaView& replica : executor.replicas) {
-      if (replica.status.state != core::ReplicaState::Ready) {
-        exception->add_stacks(evidence(replica));
-      }
-    }
   }
+  for (std::string& line : evidence(flow)) exception->add_stacks(std::move(line));
   if (status.description().empty()) {
     status.set_description("the gateway is draining and takes no new requests");
     exception->add_stacks("gateway is DRAINING: it was told to stop\n");
@@ -117,6 +106,20 @@ std::string reason_of(const FlowView& flow) {
 }
 
 }  // namespace
+
+std::vector<std::string> evidence(const FlowView& flow) {
+  std::vector<std::string> lines;
+  for (const ExecutorView& executor : flow.executors) {
+    if (executor.ready()) continue;
+    for (const ReplicaView& replica : executor.replicas) {
+      if (replica.status.state == core::ReplicaState::Ready) continue;
+      lines.push_back(fmt::format("{} at {} is {} since {}: {}\n", replica.name, replica.address,
+                                  core::name(replica.status.state),
+                                  core::utc_text(replica.status.since), replica.status.reason));
+    }
+  }
+  return lines;
+}
 
 bool ExecutorView::ready() const {
   return std::ranges::any_of(replicas, [](const ReplicaView& replica) {

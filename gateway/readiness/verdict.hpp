@@ -44,6 +44,10 @@ struct Verdict {
 
 std::shared_ptr<const Verdict> judge(const FlowView& flow);
 
+// Where each replica stands that is not ready, since when and why: one line each. Python put its
+// tracebacks in the same place.
+std::vector<std::string> evidence(const FlowView& flow);
+
 // What a caller is told whose request could not reach an executor: the reference's words, because
 // existing clients look for them.
 enum class CallFailure { Unreachable, TimedOut };

@@ -30,6 +30,8 @@ TEST(Config, NeedsOneLineOnly) {
   EXPECT_EQ(config.gateway.max_message, 256u << 20);
   EXPECT_EQ(config.gateway.max_in_flight, 4096u);
   EXPECT_EQ(config.gateway.http_dry_run_status, 503);
+  EXPECT_TRUE(config.gateway.protocols.grpc && config.gateway.protocols.http);
+  EXPECT_FALSE(config.gateway.cors);
   EXPECT_EQ(config.health.heartbeat_interval, 250ms);
   EXPECT_EQ(config.health.heartbeat_timeout, 250ms);
   EXPECT_EQ(config.supervise.restart, RestartPolicy::OnFailure);
@@ -68,6 +70,8 @@ timeout_send = "5s"
 max_message = "64MiB"
 max_in_flight = 100
 http_dry_run_status = 200
+protocols = ["http", "websocket"]
+cors = true
 
 [health]
 heartbeat_interval = "100ms"
@@ -112,6 +116,10 @@ needs = ["encoder"]
   EXPECT_EQ(config.gateway.max_message, 64u << 20);
   EXPECT_EQ(config.gateway.max_in_flight, 100u);
   EXPECT_EQ(config.gateway.http_dry_run_status, 200);
+  EXPECT_FALSE(config.gateway.protocols.grpc);
+  EXPECT_TRUE(config.gateway.protocols.http);
+  EXPECT_TRUE(config.gateway.protocols.websocket);
+  EXPECT_TRUE(config.gateway.cors);
   EXPECT_EQ(config.health.heartbeat_interval, 100ms);
   EXPECT_EQ(config.health.heartbeat_timeout, 50ms);
   EXPECT_EQ(config.supervise.restart, RestartPolicy::Always);

@@ -208,12 +208,18 @@ std::string identifier(std::string_view path, std::set<std::string>& taken) {
 
 // ---- paths --------------------------------------------------------------------------------------
 
+// In the order in which pages show them.
+constexpr std::string_view kTags =
+    R"([{"name":"Any endpoint"},{"name":"Endpoints"},{"name":"CRUD"},{"name":"Probes"}])";
 constexpr std::string_view kRequest = R"({"$ref":"#/components/schemas/Request"})";
 constexpr std::string_view kResponse = R"({"$ref":"#/components/schemas/Response"})";
 constexpr std::string_view kDocument = R"({"$ref":"#/components/schemas/Document"})";
 
-std::string content(std::string_view schema) {
-  return fmt::format(R"({{"application/json":{{"schema":{}}}}})", schema);
+std::string content(std::string_view schema, std::string_view example = "") {
+  Object media;
+  media.add("schema", schema);
+  if (!example.empty()) media.add("example", example);
+  return Object().add("application/json", media.json()).json();
 }
 
 std::string responses(std::string_view schema) {
@@ -240,6 +246,7 @@ struct Operation {
   std::string summary;
   std::string description;
   std::string request{kRequest};
+  std::string example = R"({"data":[{"text":"hello, world!"}]})";
   std::string response{kResponse};
   std::string executors = {};  // a list; who serves it
 };
@@ -252,8 +259,10 @@ std::string operation_json(const Operation& operation) {
   if (!operation.description.empty()) json.add("description", quoted(operation.description));
   if (!operation.executors.empty()) json.add("x-flow-executors", operation.executors);
   return json
-      .add("requestBody",
-           Object().add("required", "true").add("content", content(operation.request)).json())
+      .add("requestBody", Object()
+                              .add("required", "true")
+                              .add("content", content(operation.request, operation.example))
+                              .json())
       .add("responses", responses(operation.response))
       .json();
 }
@@ -329,12 +338,14 @@ using Paths = std::map<std::string, Object>;
 
 void add_endpoints(const Endpoints& endpoints, Schemas& schemas, Paths& paths) {
   std::set<std::string> taken;
-  paths["/post"].add("post",
-                     operation_json({.tag = "Any endpoint",
-                                     .id = identifier("/post", taken),
-                                     .summary = "Sends documents to any endpoint",
-                                     .description = "execEndpoint names it",
-                                     .request = R"({"$ref":"#/components/schemas/PostRequest"})"}));
+  paths["/post"].add(
+      "post",
+      operation_json({.tag = "Any endpoint",
+                      .id = identifier("/post", taken),
+                      .summary = "Sends documents to any endpoint",
+                      .description = "execEndpoint names it",
+                      .request = R"({"$ref":"#/components/schemas/PostRequest"})",
+                      .example = R"({"data":[{"text":"hello, world!"}],"execEndpoint":"/"})"}));
   for (const CrudPath& crud : kCrudPaths) {
     const std::string path(crud.path);
     if (crud.method == "POST" && endpoints.all().contains(path)) continue;
@@ -444,6 +455,8 @@ std::string openapi_document(const Endpoints& endpoints, std::string_view title)
       .add("openapi", R"("3.1.0")")
       .add("info",
            Object().add("title", quoted(title)).add("version", quoted(core::kVersion)).json())
+      .add("tags", kTags)
+      .add("security", "[]")
       .add("paths", all.json())
       .add("components", components_json(schemas))
       .json();

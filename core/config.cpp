@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/config.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
@@ -58,6 +59,28 @@ TlsConfig read_tls(const Source& source, const toml::table& table) {
   return to;
 }
 
+void read_protocols(TableReader& gateway, ConfigErrors& errors, Protocols& to) {
+  std::vector<PlacedText> chosen;
+  const Location at = gateway.texts("protocols", chosen);
+  if (at.line == 0) return;
+  if (chosen.empty()) errors.add(at, "protocols is empty: name what the gateway is to speak");
+  Protocols result{false, false, false};
+  const std::vector<std::pair<std::string, bool*>> known = {
+      {"grpc", &result.grpc}, {"http", &result.http}, {"websocket", &result.websocket}};
+  for (const PlacedText& protocol : chosen) {
+    const auto match = std::ranges::find(known, protocol.text, &decltype(known)::value_type::first);
+    if (match != known.end()) {
+      *match->second = true;
+      continue;
+    }
+    errors.add(protocol.at,
+               fmt::format("protocols has {}, expected \"grpc\", \"http\" and \"websocket\"{}",
+                           in_quotes(protocol.text),
+                           suggestion(protocol.text, {"grpc", "http", "websocket"})));
+  }
+  to = result;
+}
+
 void read_gateway(const Source& source, const toml::table& table, GatewayConfig& to) {
   TableReader gateway = source.reader(table, "[gateway]");
   gateway.text("host", to.host);
@@ -68,7 +91,9 @@ void read_gateway(const Source& source, const toml::table& table, GatewayConfig&
   gateway.integer("prefetch", 0, kCountMax, to.prefetch);
   gateway.status_code("http_dry_run_status", {200, 503}, to.http_dry_run_status);
   if (const auto* tls = gateway.table("tls")) to.tls = read_tls(source, *tls);
-  gateway.refuse_others({"cors", "protocols", "retries"});
+  read_protocols(gateway, source.errors, to.protocols);
+  gateway.boolean("cors", to.cors);
+  gateway.refuse_others({"retries"});
 }
 
 void read_health(TableReader health, HealthConfig& to) {

@@ -30,6 +30,13 @@ struct TlsConfig {
   Location client_ca_at;
 };
 
+// What the gateway's port speaks.
+struct Protocols {
+  bool grpc = true;
+  bool http = true;
+  bool websocket = true;
+};
+
 struct GatewayConfig {
   std::string host = "0.0.0.0";
   std::uint16_t port = 12345;  // 0: any free one
@@ -38,6 +45,8 @@ struct GatewayConfig {
   std::uint64_t max_message = std::uint64_t{256} << 20;  // bytes
   std::uint32_t max_in_flight = 4096;
   std::uint32_t prefetch = 1000;  // requests in flight of one stream; 0: no bound of its own
+  Protocols protocols;
+  bool cors = false;              // may pages of other origins ask?
   int http_dry_run_status = 503;  // of a failing GET /dry_run; 200 for Jina's way
   std::optional<TlsConfig> tls;   // absent: plain text
 };

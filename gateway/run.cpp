@@ -25,6 +25,7 @@
 #include "gateway/readiness/readiness.hpp"
 #include "gateway/services/deep_dry_run.hpp"
 #include "gateway/services/executors_report.hpp"
+#include "gateway/services/http_cors.hpp"
 #include "gateway/services/http_routes.hpp"
 #include "gateway/services/services.hpp"
 #include "gateway/services/websockets.hpp"
@@ -79,18 +80,17 @@ class Gateway {
                  readiness_,
                  {executors_.names(),
                   [this](std::size_t executor, std::string_view endpoint) {
-                    return executors_.serves(executor, endpoint);
+                    return executors_.endpoints().serves(executor, endpoint);
                   },
                   [this] { return request_ids_.next(); }}},
         deep_dry_run_(context_),
         services_(context_, deep_dry_run_),
-        routes_(config_.gateway, readiness_, deep_dry_run_,
-                [this] {
-                  return executors_report(executors_, readiness_.verdict(),
-                                          {Clock::now(), std::chrono::system_clock::now()});
-                }),
+        routes_(context_, executors_.endpoints(), deep_dry_run_),
+        cors_(routes_),
         websockets_(context_),
-        front_{services_, routes_, config_.gateway.max_message, &websockets_},
+        front_{services_, config_.gateway.cors ? static_cast<HttpRoutes&>(cors_) : routes_,
+               config_.gateway.max_message,
+               config_.gateway.protocols.websocket ? &websockets_ : nullptr},
         listener_(loop_, log_, front_),
         signals_(loop_.io(), SIGTERM, SIGINT),
         control_(loop_.io()) {}
@@ -250,6 +250,7 @@ class Gateway {
   DeepDryRun deep_dry_run_;
   Services services_;
   Routes routes_;
+  Cors cors_;
   WebSocketServices websockets_;
   Front front_;
   std::unique_ptr<TlsFiles> tls_;

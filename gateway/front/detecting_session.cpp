@@ -28,7 +28,7 @@ absl::Status DetectingSession::receive(std::string_view bytes) {
   first_bytes_.append(bytes);
   const std::string_view seen = std::string_view(first_bytes_).substr(0, kPreface.size());
   if (!kPreface.starts_with(seen)) {
-    auto http1 = std::make_unique<Http1ServerSession>(front_, output_);
+    auto http1 = std::make_unique<Http1ServerSession>(loop_, front_, output_);
     http1_ = http1.get();
     session_ = std::move(http1);
   } else if (seen.size() == kPreface.size()) {

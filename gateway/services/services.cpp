@@ -83,8 +83,8 @@ Services::Services(ServiceContext& context, DeepDryRun& deep_dry_run)
   };
   unary("/jina.JinaDiscoverEndpointsRPC/endpoint_discovery", [this](const std::string&) {
     jina::EndpointsProto answer;
-    for (const std::string& endpoint : context_.executors.endpoints()) {
-      answer.add_endpoints(endpoint);
+    for (const auto& [path, offers] : context_.executors.endpoints().all()) {
+      answer.add_endpoints(path);
     }
     return absl::StatusOr<std::string>(wire::frame(answer.SerializeAsString()));
   });
@@ -115,6 +115,7 @@ Services::Services(ServiceContext& context, DeepDryRun& deep_dry_run)
 }
 
 std::unique_ptr<GrpcHandler> Services::open(std::string_view path, GrpcCall& call) {
+  if (!context_.config.gateway.protocols.grpc) return nullptr;
   const auto method = methods_.find(path);
   return method == methods_.end() ? nullptr : method->second(call);
 }

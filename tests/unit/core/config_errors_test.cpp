@@ -57,7 +57,7 @@ TEST(ConfigErrors, RefuseUnknownKeysAndGuessWhatWasMeant) {
 }
 
 TEST(ConfigErrors, KnowTheKeysOfLaterVersions) {
-  for (const char* key : {"cors", "protocols", "retries"}) {
+  for (const char* key : {"retries"}) {
     EXPECT_EQ(errors_of(std::string("[gateway]\n") + key + " = 1" + kEcho),
               std::string("2:1: `") + key + "` is not supported by this version yet");
   }
@@ -72,6 +72,14 @@ TEST(ConfigErrors, SayWhichTypeWasFoundAndWhichExpected) {
   const Case cases[] = {
       {"name = 1" + kEcho, "1:8: name is a whole number, expected a string"},
       {"name = [\"a\"]" + kEcho, "1:8: name is an array, expected a string"},
+      {"gateway.cors = \"yes\"" + kEcho, "1:16: cors is a string, expected true or false"},
+      {"gateway.protocols = \"http\"" + kEcho,
+       "1:21: protocols is a string, expected an array of strings"},
+      {"gateway.protocols = []" + kEcho,
+       "1:21: protocols is empty: name what the gateway is to speak"},
+      {"gateway.protocols = [\"http\", \"grcp\"]" + kEcho,
+       "1:30: protocols has \"grcp\", expected \"grpc\", \"http\" and \"websocket\" (did you mean "
+       "\"grpc\"?)"},
       {"plugins = \"a\"" + kEcho, "1:11: plugins is a string, expected an array of strings"},
       {"plugins = [1]" + kEcho, "1:12: an element of plugins is a whole number, expected a string"},
       {"gateway = true" + kEcho, "1:11: gateway is true or false, expected a table"},

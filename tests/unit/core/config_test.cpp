@@ -31,6 +31,8 @@ TEST(Config, NeedsOneLineOnly) {
   EXPECT_EQ(config.gateway.max_in_flight, 4096u);
   EXPECT_EQ(config.gateway.prefetch, 1000u);
   EXPECT_EQ(config.gateway.http_dry_run_status, 503);
+  EXPECT_TRUE(config.gateway.protocols.grpc && config.gateway.protocols.http);
+  EXPECT_FALSE(config.gateway.cors);
   EXPECT_EQ(config.health.heartbeat_interval, 250ms);
   EXPECT_EQ(config.health.heartbeat_timeout, 250ms);
   EXPECT_EQ(config.supervise.restart, RestartPolicy::OnFailure);
@@ -70,6 +72,8 @@ max_message = "64MiB"
 max_in_flight = 100
 prefetch = 0
 http_dry_run_status = 200
+protocols = ["http", "websocket"]
+cors = true
 
 [health]
 heartbeat_interval = "100ms"
@@ -115,6 +119,10 @@ needs = ["encoder"]
   EXPECT_EQ(config.gateway.max_in_flight, 100u);
   EXPECT_EQ(config.gateway.prefetch, 0u);
   EXPECT_EQ(config.gateway.http_dry_run_status, 200);
+  EXPECT_FALSE(config.gateway.protocols.grpc);
+  EXPECT_TRUE(config.gateway.protocols.http);
+  EXPECT_TRUE(config.gateway.protocols.websocket);
+  EXPECT_TRUE(config.gateway.cors);
   EXPECT_EQ(config.health.heartbeat_interval, 100ms);
   EXPECT_EQ(config.health.heartbeat_timeout, 50ms);
   EXPECT_EQ(config.supervise.restart, RestartPolicy::Always);

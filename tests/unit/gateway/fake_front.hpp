@@ -66,7 +66,7 @@ class FakeFront final : public GrpcServices, public HttpRoutes {
     return std::make_unique<Handler>(*this, call, std::string(path));
   }
 
-  // "/late" is answered when the test says so; everything else at once with what was asked for.
+  // "/late..." is answered when the test says so; everything else at once with what was asked for.
   class LateAnswer final : public HttpHandler {
    public:
     LateAnswer(FakeFront& front, HttpExchange& exchange) : front_(front) {
@@ -74,6 +74,7 @@ class FakeFront final : public GrpcServices, public HttpRoutes {
       front_.last_exchange = &exchange;
     }
     ~LateAnswer() override { --front_.open_exchanges; }
+    void on_sent() override { ++front_.pieces_sent; }
 
    private:
     FakeFront& front_;
@@ -81,7 +82,7 @@ class FakeFront final : public GrpcServices, public HttpRoutes {
 
   std::unique_ptr<HttpHandler> open(HttpRequest request, HttpExchange& exchange) override {
     ++http_requests;
-    if (request.target == "/late") return std::make_unique<LateAnswer>(*this, exchange);
+    if (request.target.starts_with("/late")) return std::make_unique<LateAnswer>(*this, exchange);
     std::string body = std::string(request.method) + " " + std::string(request.target);
     if (!request.body.empty()) body += " " + request.body;
     exchange.respond({.status = request.target == "/missing" ? 404 : 200, .body = std::move(body)});
@@ -92,6 +93,7 @@ class FakeFront final : public GrpcServices, public HttpRoutes {
 
   int open_calls = 0;
   int open_exchanges = 0;
+  int pieces_sent = 0;
   int http_requests = 0;
   int wanted = 0;                  // by "/picky"
   std::vector<std::string> taken;  // by "/picky"

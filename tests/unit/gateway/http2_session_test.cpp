@@ -415,5 +415,132 @@ TEST_F(Http2WireTest, AClientThatMakesUsResetStreamsIsCutOff) {
   EXPECT_LT(stream, 10'000u);
 }
 
+TEST_F(Http2WireTest, AnHttpRequestMayBeAnsweredLater) {
+  ASSERT_TRUE(say(start() + begin("POST", "/late", kNone)).ok());
+  ASSERT_TRUE(say(frame_bytes(kData, kEndStream, 1, "body")).ok());
+  output_of(server_);
+  ASSERT_EQ(fake_.open_exchanges, 1);
+
+  fake_.last_exchange->respond({.body = "later"});
+
+  EXPECT_THAT(output_of(server_), testing::EndsWith(frame_bytes(kData, kEndStream, 1, "later")));
+  EXPECT_EQ(fake_.open_exchanges, 0);
+  EXPECT_EQ(loop_.budget().used(), 0u);
+}
+
+TEST_F(Http2WireTest, AnHttpRequestMayBeAnsweredInPieces) {
+  ASSERT_TRUE(say(start() + begin("GET", "/late")).ok());
+  output_of(server_);
+  fake_.last_exchange->start({.body = "one"});
+  EXPECT_THAT(output_of(server_), testing::EndsWith(frame_bytes(kData, kNone, 1, "one")));
+  EXPECT_EQ(fake_.pieces_sent, 1);
+
+  fake_.last_exchange->send("");
+  fake_.last_exchange->send("two");
+  EXPECT_EQ(output_of(server_), frame_bytes(kData, kNone, 1, "two"));
+
+  fake_.last_exchange->end();
+  EXPECT_EQ(output_of(server_), frame_bytes(kData, kEndStream, 1, ""));
+  EXPECT_EQ(fake_.open_exchanges, 0);
+}
+
+TEST_F(Http2WireTest, PiecesAreCountedUntilTheyAreTaken) {
+  const std::string no_window("\0\4\0\0\0\0", 6);
+  ASSERT_TRUE(say(start(no_window) + begin("GET", "/late")).ok());
+  output_of(server_);
+  fake_.last_exchange->start({});
+  fake_.last_exchange->send(std::string(10'000, 'x'));
+  output_of(server_);
+
+  EXPECT_EQ(fake_.last_exchange->unsent(), 10'000u);
+  EXPECT_EQ(loop_.budget().used(), 10'000u);
+  ASSERT_TRUE(say(frame_bytes(kWindowUpdate, 0, 1, std::string("\0\0\x4e\x20", 4))).ok());
+  output_of(server_);
+  EXPECT_EQ(fake_.last_exchange->unsent(), 0u);
+  EXPECT_EQ(loop_.budget().used(), 0u);
+}
+
+TEST_F(Http2WireTest, PiecesForWhichThereIsNoRoomBreakTheAnswerOff) {
+  ASSERT_TRUE(say(start() + begin("GET", "/late")).ok());
+  fake_.last_exchange->start({});
+  output_of(server_);
+  BufferBudget::Lease others;
+  ASSERT_TRUE(others.grow(loop_.budget(), loop_.budget().left() - 1000));
+
+  fake_.last_exchange->send(std::string(10'000, 'x'));
+
+  EXPECT_EQ(output_of(server_), frame_bytes(kReset, 0, 1, std::string("\0\0\0\x8", 4)));
+  EXPECT_EQ(fake_.open_exchanges, 0);
+}
+
+TEST_F(Http2WireTest, AnHttpClientThatCancelsTakesTheHandlerWithIt) {
+  ASSERT_TRUE(say(start() + begin("GET", "/late")).ok());
+  output_of(server_);
+  ASSERT_EQ(fake_.open_exchanges, 1);
+
+  ASSERT_TRUE(say(frame_bytes(kReset, 0, 1, std::string("\0\0\0\x8", 4))).ok());
+  output_of(server_);
+
+  EXPECT_EQ(fake_.open_exchanges, 0);
+}
+
+TEST_F(Http2WireTest, AnHttpClientThatLeavesTakesTheHandlerWithIt) {
+  ASSERT_TRUE(say(start() + begin("GET", "/late")).ok());
+  ASSERT_EQ(fake_.open_exchanges, 1);
+
+  server_.disconnected(core::error(absl::StatusCode::kUnavailable, "gone"));
+
+  EXPECT_EQ(fake_.open_exchanges, 0);
+}
+
+TEST_F(Http2WireTest, AnAnswerInPiecesToHeadHasNone) {
+  ASSERT_TRUE(say(start() + begin("HEAD", "/late")).ok());
+  fake_.last_exchange->start({.body = "one"});
+  fake_.last_exchange->send("two");
+  fake_.last_exchange->end();
+
+  const std::string answer = output_of(server_);
+  EXPECT_THAT(answer, testing::Not(HasSubstr("one")));
+  EXPECT_THAT(answer, testing::Not(HasSubstr("two")));
+  EXPECT_EQ(fake_.open_exchanges, 0);
+}
+
+TEST_F(Http2WireTest, AnHttpBodyBeyondTheLimitIsRefusedWhileItComes) {
+  front_.message_max = 1000;
+  ASSERT_TRUE(say(start() + begin("POST", "/late", kNone)).ok());
+  ASSERT_TRUE(say(frame_bytes(kData, kNone, 1, std::string(900, 'x'))).ok());
+  output_of(server_);
+  ASSERT_TRUE(say(frame_bytes(kData, kNone, 1, std::string(101, 'x'))).ok());
+
+  EXPECT_THAT(output_of(server_), HasSubstr(R"({"detail":"Request Entity Too Large"})"));
+  EXPECT_EQ(fake_.http_requests, 0);
+  EXPECT_EQ(loop_.budget().used(), 0u);
+}
+
+TEST_F(Http2WireTest, AnHttpBodyThatFallsSilentIsGivenUpByTheSweep) {
+  ASSERT_TRUE(say(start() + begin("POST", "/a", kNone)).ok());
+  ASSERT_TRUE(say(frame_bytes(kData, kNone, 1, "half")).ok());
+  output_of(server_);
+
+  ASSERT_TRUE(sweep_after(core::limits::kStallTimeout + 1s).ok());
+
+  EXPECT_EQ(output_of(server_), frame_bytes(kReset, 0, 1, std::string("\0\0\0\x8", 4)));
+  EXPECT_EQ(loop_.budget().used(), 0u);
+}
+
+TEST_F(Http2WireTest, ADrainWaitsForALateAnswer) {
+  ASSERT_TRUE(say(start() + begin("GET", "/late")).ok());
+  output_of(server_);
+  server_.drain();
+  ASSERT_TRUE(sweep_after(1s).ok());
+  output_of(server_);
+  EXPECT_FALSE(server_.finished());
+
+  fake_.last_exchange->respond({.body = "last"});
+
+  EXPECT_THAT(output_of(server_), HasSubstr("last"));
+  EXPECT_TRUE(server_.finished());
+}
+
 }  // namespace
 }  // namespace flow::gateway

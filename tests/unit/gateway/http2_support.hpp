@@ -86,6 +86,14 @@ class Http2WireTest : public testing::Test {
     bytes += static_cast<char>(value.size());
     return bytes.append(value);
   }
+  static std::string http_header(std::string_view method, std::string_view path) {
+    return literal(":method", method) + literal(":scheme", "http") + literal(":path", path) +
+           literal(":authority", "x");
+  }
+  // A request over plain HTTP that has been begun.
+  std::string begin(std::string_view method, std::string_view path, int flags = kEndStream) {
+    return frame_bytes(kHeaders, kEndHeaders | flags, 1, http_header(method, path));
+  }
   static std::string grpc_header(std::string_view path) {
     return literal(":method", "POST") + literal(":scheme", "http") + literal(":path", path) +
            literal(":authority", "x") + literal("content-type", "application/grpc");

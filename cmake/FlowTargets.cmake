@@ -12,7 +12,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # GCC 12 warns of overlaps inside std::string that cannot happen (its bug 105651).
   target_compile_options(flow_options INTERFACE -Wno-restrict)
 endif()
-target_include_directories(flow_options INTERFACE "${PROJECT_SOURCE_DIR}")
+target_include_directories(flow_options INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>")
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -25,9 +25,15 @@ if(FLOW_SANITIZE STREQUAL "thread")
   # as if it were. -Wtsan warns of a fence in Asio, whose loops here have one thread each.
   add_compile_options(-U__SANITIZE_THREAD__ -Wno-tsan)
 endif()
+if(FLOW_FUZZ)
+  # Coverage for the fuzzer everywhere; its main is linked into the targets alone.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 if(FLOW_SANITIZE)
   # Instrumented, GCC takes std::regex and std::function for uninitialised (its bug 105562).
-  add_compile_options(-Wno-maybe-uninitialized)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-Wno-maybe-uninitialized)
+  endif()
   add_compile_options(-fsanitize=${FLOW_SANITIZE} -fno-omit-frame-pointer
                       -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=${FLOW_SANITIZE})
@@ -45,7 +51,7 @@ function(flow_library name)
   add_library(flow_${name} STATIC ${arg_SOURCES})
   add_library(flow::${name} ALIAS flow_${name})
   target_link_libraries(flow_${name} PUBLIC ${arg_LINKS} PRIVATE flow_options)
-  target_include_directories(flow_${name} PUBLIC "${PROJECT_SOURCE_DIR}")
+  target_include_directories(flow_${name} PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>")
   if(arg_PRECOMPILE)
     target_precompile_headers(flow_${name} PRIVATE ${arg_PRECOMPILE})
   endif()

@@ -90,4 +90,19 @@ constexpr auto kReconnectDelay = 100ms;
 // What a replica's connection may take to be accepted and to answer its first health check.
 constexpr auto kConnectTimeout = 2s;
 
+// ---- JSON ---------------------------------------------------------------------------------------
+
+// How deep objects and lists of a text may nest, those that are ignored included: what reads and
+// writes them recurses. More than documents, tags and tensors within their own limits can need.
+constexpr std::size_t kJsonDepthMax = 128;
+// Chunks of chunks and matches of matches; a book's letters are within six.
+constexpr std::size_t kDocumentDepthMax = 16;
+// How deep messages may nest in a message made from JSON. Readers of protobuf refuse more than 100,
+// and a request may travel inside another message.
+constexpr std::size_t kProtobufDepthMax = 96;
+// NumPy has no arrays of more dimensions.
+constexpr std::size_t kTensorDimensionsMax = 32;
+// A refusal repeats a text of at most this many bytes: enough for one typed by hand.
+constexpr std::size_t kEchoedJsonMax = 256;
+
 }  // namespace flow::core::limits

@@ -19,6 +19,8 @@ namespace notify_key {
 inline constexpr std::string_view kExecutor = "X_FLOW_EXECUTOR";
 // Why the process is about to exit with status 1, in words for people.
 inline constexpr std::string_view kFailure = "X_FLOW_FAILURE";
+// Where the gateway listens, as parse_address reads it; flow-host says it with READY=1.
+inline constexpr std::string_view kFlowAddress = "X_FLOW_ADDRESS";
 // The gateway's verdict on the whole Flow, "1" or "0"; STATUS says why not.
 inline constexpr std::string_view kFlowReady = "X_FLOW_READY";
 }  // namespace notify_key

@@ -58,6 +58,9 @@ absl::StatusOr<ChildProcess> spawn(const SpawnSpec& spec) {
   FileActions files;
   int failure =
       ::posix_spawn_file_actions_addopen(files.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  if (failure == 0 && spec.output != STDOUT_FILENO) {
+    failure = ::posix_spawn_file_actions_adddup2(files.get(), spec.output, STDOUT_FILENO);
+  }
   int first_unwanted = kHandedOverFd;
   if (failure == 0 && spec.handed_over >= 0) {
     failure = ::posix_spawn_file_actions_adddup2(files.get(), spec.handed_over, kHandedOverFd);

@@ -18,6 +18,7 @@ struct SpawnSpec {
   std::vector<std::string> command;      // its program's path first
   std::vector<std::string> environment;  // "KEY=value"
   int handed_over = -1;                  // becomes kHandedOverFd in the child; -1: nothing
+  int output = 1;                        // becomes its standard output
 };
 
 inline constexpr int kHandedOverFd = 3;
@@ -28,9 +29,9 @@ struct ChildProcess {
   core::UniqueFd pidfd;  // readable when it has ended
 };
 
-// Standard input is /dev/null, output and error are ours; no signal is blocked or ignored. The
-// child leads a process group of its own, so that a terminal's Ctrl-C reaches only the supervisor,
-// which then stops everybody in order.
+// Standard input is /dev/null, error is ours and output, too, unless told otherwise; no signal is
+// blocked or ignored. The child leads a process group of its own, so that a terminal's Ctrl-C
+// reaches only the supervisor, which then stops everybody in order.
 absl::StatusOr<ChildProcess> spawn(const SpawnSpec& spec);
 
 // Reaps the process if it has ended; never blocks.

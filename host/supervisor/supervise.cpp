@@ -24,8 +24,8 @@ absl::StatusOr<Programs> find_programs() {
   return Programs{self.parent_path() / "flow-host", self.parent_path() / "flow-gateway"};
 }
 
-absl::StatusOr<int> try_supervise(const core::FlowConfig& config) {
-  const core::Notifier parent;  // first, so that nobody inherits the socket's name from us
+absl::StatusOr<int> try_supervise(const core::FlowConfig& config, const core::Notifier& parent) {
+  FLOW_RETURN_IF_ERROR(core::follow_supervisor());
   FLOW_ASSIGN_OR_RETURN(const core::LogConfig log,
                         core::effective_log_config(config.log, core::process_environment()));
   FLOW_ASSIGN_OR_RETURN(Programs programs, find_programs());
@@ -36,8 +36,11 @@ absl::StatusOr<int> try_supervise(const core::FlowConfig& config) {
 }  // namespace
 
 int supervise(const core::FlowConfig& config) {
-  const absl::StatusOr<int> status = try_supervise(config);
+  const core::Notifier parent;  // first, so that nobody inherits the socket's name from us
+  const absl::StatusOr<int> status = try_supervise(config, parent);
   if (status.ok()) return *status;
+  parent.send(
+      {{std::string(core::notify_key::kFailure), std::string(core::message(status.status()))}});
   std::fputs(error_lines(core::message(status.status())).c_str(), stderr);
   return 1;
 }

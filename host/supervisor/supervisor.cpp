@@ -69,7 +69,7 @@ Supervisor::Supervisor(const core::FlowConfig& config, Programs programs,
 
 int Supervisor::run() {
   if (const absl::Status status = prepare(); !status.ok()) {
-    terminal_.print_errors(core::message(status));
+    perform(action::ReportError{std::string(core::message(status))});
     return 1;
   }
   signals_.add(SIGINT);
@@ -202,6 +202,7 @@ void Supervisor::perform(const action::Publish& publish) {
 
 void Supervisor::perform(const action::AnnounceReady&) {
   stopping_or_ready_ = true;
+  parent_.send({{std::string(core::notify_key::kFlowAddress), plan_.gateway_address}});
   terminal_.print(ready_panel(plan_.gateway_address, first_private_ip()));
   core::make_logger("Flow", log_config_)
       ->debug(deployments_line(config_.executors.size() + 1, plan_.replicas.size() + 1));
@@ -209,6 +210,7 @@ void Supervisor::perform(const action::AnnounceReady&) {
 
 void Supervisor::perform(const action::ReportError& error) {
   stopping_or_ready_ = true;
+  parent_.send({{std::string(core::notify_key::kFailure), error.text}});
   terminal_.print_errors(error.text);
 }
 

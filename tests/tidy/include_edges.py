@@ -14,13 +14,13 @@ ALLOWED = {
     "plugin-api": {"plugin-api"},
     "proto": {"proto", "protobuf"},
     "core": {"core"},
-    "host": {"host", "core", "proto", "plugin-api", "protobuf", "grpc"},
+    "host": {"host", "client", "core", "proto", "plugin-api", "protobuf", "grpc"},
     "wire": {"wire", "core", "proto", "protobuf"},
     "gateway": {"gateway", "wire", "core", "proto", "protobuf"},
     "client": {"client", "wire", "core", "proto", "protobuf", "grpc"},
     "flowctl": {"flowctl", "client", "host", "wire", "core", "proto", "protobuf"},
     "plugins": {"plugins", "plugin-api"},
-    "examples": {"examples", "plugin-api"},
+    "examples": {"examples", "plugin-api", "client"},
     "tests": ANYTHING,
     "bench": ANYTHING,
 }
@@ -39,6 +39,7 @@ PATTERNS = [
     (re.compile(r"(jina|docarray|flow/v1/.*|grpc/(health|reflection)/.*)\.pb\.h$"), "proto"),
     (re.compile(r"grpc(pp)?/"), "grpc"),
     (re.compile(r"google/protobuf/"), "protobuf"),
+    (re.compile(r"flow/(address|client|document|flow|json|nd_array)\.hpp$"), "client"),
     (re.compile(r"flow/"), "plugin-api"),
 ]
 

@@ -77,5 +77,58 @@ TEST(WireReader, SurvivesRandomBytes) {
   }
 }
 
+TEST(OpenField, HasTheLengthOfItsContentWhateverWasGuessed) {
+  for (const std::size_t guess : {0, 127, 128, 20'000, 3'000'000}) {
+    for (const std::size_t size : {0, 1, 127, 128, 16'383, 16'384, 2'097'152}) {
+      const std::string content(size, 'x');
+      std::string expected = "before";
+      append_bytes_field(expected, 20, content);
+
+      std::string out = "before";
+      const OpenField field = open_field(out, 20, guess);
+      out += content;
+      close_field(out, field);
+
+      EXPECT_EQ(out, expected) << guess << " guessed for " << size;
+    }
+  }
+}
+
+TEST(OpenField, MayBeInsideAnother) {
+  std::string inner;
+  append_bytes_field(inner, 2, std::string(200, 'x'));
+  std::string expected;
+  append_bytes_field(expected, 1, inner);
+
+  std::string out;
+  const OpenField outside = open_field(out, 1);
+  const OpenField inside = open_field(out, 2);
+  out.append(200, 'x');
+  close_field(out, inside);
+  close_field(out, outside);
+
+  EXPECT_EQ(out, expected);
+}
+
+TEST(FixedFields, AreReadAsTheyWereWritten) {
+  std::string out;
+  append_float_field(out, 1, -1.5F);
+  append_double_field(out, 20, 1e300);
+
+  WireReader reader(out);
+  EXPECT_EQ(float_value(reader.next()->bytes), -1.5F);
+  EXPECT_EQ(double_value(reader.next()->bytes), 1e300);
+  EXPECT_FALSE(reader.next());
+  EXPECT_FALSE(reader.malformed());
+}
+
+TEST(TakeVarint, RemovesOneFromTheFront) {
+  std::string_view bytes("\x96\x01\x05\x80", 4);
+
+  EXPECT_EQ(take_varint(bytes), 150u);
+  EXPECT_EQ(take_varint(bytes), 5u);
+  EXPECT_EQ(take_varint(bytes), std::nullopt);
+}
+
 }  // namespace
 }  // namespace flow::wire

@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/json_cursor.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "core/limits.hpp"
+#include "core/text.hpp"
+#include "fmt/format.h"
+#include "wire/json_text.hpp"
+
+namespace flow::wire {
+namespace {
+
+using Kind = JsonCursor::Kind;
+
+std::string_view in_words(Kind kind) {
+  constexpr std::array<std::string_view, 7> kWords = {"nothing",  "null",   "a boolean", "a number",
+                                                      "a string", "a list", "an object"};
+  return kWords[static_cast<std::size_t>(kind)];
+}
+
+// What pydantic calls the error of another kind being there.
+std::string_view type_error(Kind wanted) {
+  constexpr std::array<std::string_view, 7> kTypes = {
+      "type_error",     "type_error.none.allowed", "value_error.strictbool", "type_error.float",
+      "type_error.str", "type_error.list",         "type_error.dict"};
+  return kTypes[static_cast<std::size_t>(wanted)];
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+void append_utf8(std::string& out, std::uint32_t code_point) {
+  const auto byte = [&](std::uint32_t value) { out += static_cast<char>(value); };
+  if (code_point < 0x80) {
+    byte(code_point);
+  } else if (code_point < 0x800) {
+    byte(0xc0 | code_point >> 6);
+    byte(0x80 | (code_point & 0x3f));
+  } else if (code_point < 0x10000) {
+    byte(0xe0 | code_point >> 12);
+    byte(0x80 | (code_point >> 6 & 0x3f));
+    byte(0x80 | (code_point & 0x3f));
+  } else {
+    byte(0xf0 | code_point >> 18);
+    byte(0x80 | (code_point >> 12 & 0x3f));
+    byte(0x80 | (code_point >> 6 & 0x3f));
+    byte(0x80 | (code_point & 0x3f));
+  }
+}
+
+// The steps to the value that starts at `target`, found by reading the text once more: only a
+// refused text pays for its path.
+bool find_path(JsonCursor& cursor, std::size_t target,
+               std::vector<std::variant<std::string, std::size_t>>& path) {
+  const Kind kind = cursor.kind();
+  if (cursor.position() >= target) return cursor.position() == target;
+  if (kind == Kind::Object && cursor.enter_object()) {
+    std::string_view key;
+    while (cursor.next_member(key)) {
+      path.emplace_back(std::string(key));
+      if (find_path(cursor, target, path)) return true;
+      path.pop_back();
+    }
+  } else if (kind == Kind::List && cursor.enter_list()) {
+    for (std::size_t index = 0; cursor.next_element(); ++index) {
+      path.emplace_back(index);
+      if (find_path(cursor, target, path)) return true;
+      path.pop_back();
+    }
+  } else {
+    cursor.skip();
+  }
+  return false;
+}
+
+// The digits of a number, read on the way past them.
+struct Decimal {
+  std::uint64_t digits = 0;      // the first 19 that count
+  std::int64_t digit_count = 0;  // of all that count: from the first that is not 0
+  std::int64_t scale = 0;        // the value is digits * 10^scale, if all are there
+  bool negative = false;
+
+  void add(char digit) {
+    if (digit_count == 0 && digit == '0') return;
+    if (digit_count < 19) digits = digits * 10 + static_cast<std::uint64_t>(digit - '0');
+    ++digit_count;
+  }
+};
+
+// Both factors are exact and so is, rounded once, the result; most numbers are that short.
+std::optional<double> exact_value(const Decimal& decimal) {
+  constexpr std::array<double, 23> kPowers = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                              1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                              1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+  constexpr auto kLargest = static_cast<std::int64_t>(kPowers.size()) - 1;
+  if (decimal.digit_count > 15 || decimal.scale > kLargest || decimal.scale < -kLargest) {
+    return std::nullopt;
+  }
+  const auto digits = static_cast<double>(decimal.digits);
+  const double value = decimal.scale < 0
+                           ? digits / kPowers[static_cast<std::size_t>(-decimal.scale)]
+                           : digits * kPowers[static_cast<std::size_t>(decimal.scale)];
+  return decimal.negative ? -value : value;
+}
+
+std::optional<std::int64_t> integer_value(const Decimal& decimal, std::string_view token) {
+  if (decimal.digit_count <= 18) {
+    const auto digits = static_cast<std::int64_t>(decimal.digits);
+    return decimal.negative ? -digits : digits;
+  }
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(token.begin(), token.end(), value);
+  if (error != std::errc()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+void JsonCursor::skip_space() {
+  while (position_ < text_.size()) {
+    const char c = text_[position_];
+    if (c != ' ' && c != '\n' && c != '\t' && c != '\r') break;
+    ++position_;
+  }
+}
+
+Kind JsonCursor::kind() {
+  if (failure_) return Kind::None;
+  skip_space();
+  switch (current()) {
+    case '{':
+      return Kind::Object;
+    case '[':
+      return Kind::List;
+    case '"':
+      return Kind::String;
+    case 't':
+    case 'f':
+      return Kind::Boolean;
+    case 'n':
+      return Kind::Null;
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9':
+      return Kind::Number;
+    default:
+      syntax_error(position_, "Expecting value");
+      return Kind::None;
+  }
+}
+
+bool JsonCursor::expect(Kind wanted) {
+  const Kind found = kind();
+  if (found == wanted) return true;
+  if (found != Kind::None) {
+    fail(position_, fmt::format("expected {}, found {}", in_words(wanted), in_words(found)),
+         type_error(wanted));
+  }
+  return false;
+}
+
+bool JsonCursor::enter(Kind kind) {
+  if (!expect(kind)) return false;
+  if (depth_ == core::limits::kJsonDepthMax) {
+    fail(position_, fmt::format("lists and objects may nest {} deep, not deeper", depth_));
+    return false;
+  }
+  ++depth_;
+  ++position_;
+  first_ = true;
+  return true;
+}
+
+bool JsonCursor::separator(char close) {
+  if (failure_) return false;
+  skip_space();
+  if (current() == close) {
+    ++position_;
+    --depth_;
+    first_ = false;
+    return false;
+  }
+  if (std::exchange(first_, false)) return true;
+  if (current() != ',') return syntax_error(position_, "Expecting ',' delimiter");
+  ++position_;
+  return true;
+}
+
+bool JsonCursor::next_member(std::string_view& key) {
+  if (!separator('}')) return false;
+  skip_space();
+  if (current() != '"') {
+    return syntax_error(position_, "Expecting property name enclosed in double quotes");
+  }
+  key = string();
+  skip_space();
+  if (failure_) return false;
+  if (current() != ':') return syntax_error(position_, "Expecting ':' delimiter");
+  ++position_;
+  return true;
+}
+
+bool JsonCursor::valid_piece(std::string_view piece, bool ascii) {
+  if (ascii || core::is_valid_utf8(piece)) return true;
+  auto at = static_cast<std::size_t>(piece.data() - text_.data());
+  while (const std::size_t length = core::utf8_length(piece)) {
+    piece.remove_prefix(length);
+    at += length;
+  }
+  return syntax_error(at, "Invalid UTF-8 in string at");
+}
+
+std::string_view JsonCursor::string() {
+  if (!expect(Kind::String)) return {};
+  const std::size_t quote = position_;
+  ++position_;
+  bool escaped = false;
+  for (;;) {
+    const std::string_view rest = text_.substr(position_);
+    const PlainText plain = plain_text(rest);
+    const std::string_view piece = rest.substr(0, plain.length);
+    if (!valid_piece(piece, plain.ascii)) return {};
+    position_ += piece.size();
+    if (position_ == text_.size()) {
+      syntax_error(quote, "Unterminated string starting at");
+      return {};
+    }
+    const char c = current();
+    if (c == '"') {
+      ++position_;
+      if (!escaped) return piece;
+      unescaped_ += piece;
+      return unescaped_;
+    }
+    if (c != '\\') {
+      syntax_error(position_, "Invalid control character at");
+      return {};
+    }
+    if (!std::exchange(escaped, true)) unescaped_.clear();
+    unescaped_ += piece;
+    if (!escape()) return {};
+  }
+}
+
+bool JsonCursor::escape() {
+  const std::size_t backslash = position_;
+  ++position_;
+  const char c = current();
+  if (position_ < text_.size()) ++position_;
+  switch (c) {
+    case '"':
+    case '\\':
+    case '/':
+      unescaped_ += c;
+      return true;
+    case 'b':
+      unescaped_ += '\b';
+      return true;
+    case 'f':
+      unescaped_ += '\f';
+      return true;
+    case 'n':
+      unescaped_ += '\n';
+      return true;
+    case 'r':
+      unescaped_ += '\r';
+      return true;
+    case 't':
+      unescaped_ += '\t';
+      return true;
+    case 'u':
+      break;
+    default:
+      return syntax_error(backslash, "Invalid \\escape");
+  }
+  std::optional<std::uint32_t> code = hex4();
+  if (!code) return syntax_error(backslash, "Invalid \\uXXXX escape");
+  if (*code >= 0xd800 && *code < 0xe000) {
+    const bool pair = *code < 0xdc00 && text_.substr(position_, 2) == "\\u";
+    if (pair) position_ += 2;
+    const std::optional<std::uint32_t> low = pair ? hex4() : std::nullopt;
+    if (!low || *low < 0xdc00 || *low >= 0xe000) {
+      return syntax_error(backslash, "Lone surrogate in \\u escape");
+    }
+    code = 0x10000 + ((*code - 0xd800) << 10) + (*low - 0xdc00);
+  }
+  append_utf8(unescaped_, *code);
+  return true;
+}
+
+std::optional<std::uint32_t> JsonCursor::hex4() {
+  const std::string_view digits = text_.substr(std::min(position_, text_.size()), 4);
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(digits.begin(), digits.end(), value, 16);
+  if (digits.size() != 4 || error != std::errc() || end != digits.end()) return std::nullopt;
+  position_ += 4;
+  return value;
+}
+
+JsonCursor::Number JsonCursor::number() {
+  if (!expect(Kind::Number)) return {};
+  const std::size_t start = position_;
+  std::size_t at = start;
+  const auto digit_at = [&](std::size_t i) { return i < text_.size() && is_digit(text_[i]); };
+
+  Decimal decimal;
+  decimal.negative = text_[at] == '-';
+  if (decimal.negative) ++at;
+  if (!digit_at(at)) {
+    syntax_error(start, "Expecting value");
+    return {};
+  }
+  if (text_[at] == '0') {
+    ++at;  // and no digit after it
+  } else {
+    for (; digit_at(at); ++at) decimal.add(text_[at]);
+  }
+  bool integer = true;
+  if (at < text_.size() && text_[at] == '.' && digit_at(at + 1)) {
+    integer = false;
+    for (++at; digit_at(at); ++at) {
+      decimal.add(text_[at]);
+      --decimal.scale;
+    }
+  }
+  if (at < text_.size() && (text_[at] == 'e' || text_[at] == 'E')) {
+    std::size_t digits = at + 1;
+    const char sign = digits < text_.size() ? text_[digits] : '\0';
+    if (sign == '+' || sign == '-') ++digits;
+    if (digit_at(digits)) {
+      integer = false;
+      // More than any text has digits to make up for.
+      constexpr std::int64_t kExponentMax = 1'000'000'000'000;
+      std::int64_t exponent = 0;
+      for (at = digits; digit_at(at); ++at) {
+        exponent = std::min(exponent * 10 + (text_[at] - '0'), kExponentMax);
+      }
+      decimal.scale += sign == '-' ? -exponent : exponent;
+    }
+  }
+  position_ = at;
+
+  Number number;
+  const std::string_view token = text_.substr(start, at - start);
+  if (integer) number.integer = integer_value(decimal, token);
+  if (const std::optional<double> exact = exact_value(decimal)) {
+    number.value = *exact;
+    return number;
+  }
+  const auto [end, error] = std::from_chars(token.begin(), token.end(), number.value);
+  if (error == std::errc::result_out_of_range) {
+    number.value = decimal.negative ? -0.0 : 0.0;
+    if (decimal.digit_count + decimal.scale > 0) {
+      fail(start, "number is out of the range of a 64-bit float");
+    }
+  }
+  return number;
+}
+
+bool JsonCursor::literal(std::string_view word) {
+  if (text_.substr(position_, word.size()) != word) {
+    return syntax_error(position_, "Expecting value");
+  }
+  position_ += word.size();
+  return true;
+}
+
+bool JsonCursor::boolean() {
+  if (!expect(Kind::Boolean)) return false;
+  if (current() == 't') return literal("true");
+  literal("false");
+  return false;
+}
+
+bool JsonCursor::take_null() { return kind() == Kind::Null && literal("null"); }
+
+void JsonCursor::skip() {
+  switch (kind()) {
+    case Kind::None:
+      break;
+    case Kind::Null:
+      take_null();
+      break;
+    case Kind::Boolean:
+      boolean();
+      break;
+    case Kind::Number:
+      number();
+      break;
+    case Kind::String:
+      string();
+      break;
+    case Kind::List:
+      enter_list();
+      while (next_element()) skip();
+      break;
+    case Kind::Object:
+      enter_object();
+      for (std::string_view key; next_member(key);) skip();
+      break;
+  }
+}
+
+bool JsonCursor::finish() {
+  if (failure_) return false;
+  skip_space();
+  return position_ == text_.size() || syntax_error(position_, "Extra data");
+}
+
+bool JsonCursor::syntax_error(std::size_t position, std::string_view message) {
+  fail(position, std::string(message), kJsonSyntaxError);
+  return false;
+}
+
+void JsonCursor::fail(std::size_t position, std::string message, std::string_view type) {
+  if (!failure_) failure_ = Failure{position, std::move(message), type, {}};
+}
+
+void JsonCursor::fail_missing(std::size_t position, std::string_view key) {
+  if (!failure_) failure_ = Failure{position, "field required", "value_error.missing", key};
+}
+
+JsonProblem JsonCursor::problem() const {
+  JsonProblem problem;
+  if (!failure_) return problem;
+  problem.message = failure_->message;
+  problem.type = failure_->type;
+  for (const char c : text_.substr(0, failure_->position)) {
+    if (is_continuation(c)) continue;
+    ++problem.offset;
+    ++problem.column;
+    if (c == '\n') {
+      ++problem.line;
+      problem.column = 1;
+    }
+  }
+  if (problem.is_syntax_error()) return problem;
+  JsonCursor once_more(text_);
+  find_path(once_more, failure_->position, problem.where);
+  if (!failure_->missing_key.empty())
+    problem.where.emplace_back(std::string(failure_->missing_key));
+  return problem;
+}
+
+}  // namespace flow::wire

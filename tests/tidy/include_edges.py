@@ -18,6 +18,7 @@ ALLOWED = {
     "wire": {"wire", "core", "proto", "protobuf"},
     "gateway": {"gateway", "wire", "core", "proto", "protobuf", "openssl"},
     "client": {"client", "wire", "core", "proto", "protobuf", "grpc"},
+    "flowctl": {"flowctl", "client", "host", "wire", "core", "proto", "protobuf"},
     "plugins": {"plugins", "plugin-api"},
     "examples": {"examples", "plugin-api", "client"},
     "tests": ANYTHING,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""WebSockets of the gateway's one port, asked by Python's websockets, and by sockets that misbehave."""
+"""WebSockets of the gateway's one port, asked by Python's websockets and by clients that misbehave."""
 
 import asyncio
 import json

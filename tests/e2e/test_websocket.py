@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""WebSockets of the gateway's one port, asked by Python's websockets, and by sockets that misbehave."""
+"""WebSockets of the gateway's one port, asked by Python's websockets and by clients that misbehave."""
 
 import asyncio
 import json
+import logging
 import os
 import pathlib
 import signal
@@ -22,6 +23,10 @@ SLOW = '[[executors]]\nuses = "slow"\nuses_with = { delay_ms = %d }\n'
 
 HANDSHAKE = (b"GET %s HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
              b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n")
+
+# unittest runs its loop in debug mode, which complains of each step that takes 100 ms: starting a
+# Flow is one.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 
 def connect(flow, path="/", sub_protocol=None):

@@ -3,20 +3,21 @@
 // not. The first byte says how.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "core/text.hpp"
 #include "gateway/websocket/server_session.hpp"
+#include "tests/fuzz/fuzz_check.hpp"
 #include "tests/unit/gateway/fake_front.hpp"
 #include "tests/unit/gateway/fake_websockets.hpp"
 
 namespace {
 
 using namespace flow::gateway;
+using flow::fuzz::check;
 
-// Bytes that a session may be given after an error end the connection, and it.
+// As a connection does it: an error is the end, once the answer to it was taken.
 void talk(WebSocketServerSession& session, std::string_view bytes, std::size_t piece, bool reads) {
   while (!bytes.empty()) {
     const std::string_view next = bytes.substr(0, piece);
@@ -49,14 +50,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     talk(session, bytes, std::size_t{1} << (how >> 4), (how & 4) != 0);
     if ((how & 8) != 0) session.drain();
     output_of(session);
-    // Text is text.
     for (const WebSocketMessage& message : websockets.messages) {
-      if (message.kind == WebSocketKind::Text && !flow::core::is_valid_utf8(message.payload)) {
-        std::abort();
-      }
-      if (message.payload.size() > front.message_max) std::abort();
+      check(message.kind == WebSocketKind::Binary || flow::core::is_valid_utf8(message.payload),
+            "text is UTF-8");
+      check(message.payload.size() <= front.message_max, "a message is within the limit");
     }
   }
-  if (loop.budget().used() != 0 || websockets.open_sockets != 0) std::abort();
+  check(loop.budget().used() == 0, "nothing is held afterwards");
+  check(websockets.open_sockets == 0, "no handler is left");
   return 0;
 }

@@ -43,16 +43,18 @@ absl::Status Http1ServerSession::receive(std::string_view bytes) {
   return proceed();
 }
 
+bool Http1ServerSession::answers_wait() const { return out_.size() >= limits::kWriteBytesMax; }
+
 // Reading on, up to a bound, while a request is being answered is how we hear that its client left.
 bool Http1ServerSession::paused() const {
-  return state_ == State::Answering && in_.size() > kPipelinedBytesMax;
+  return (state_ == State::Answering || answers_wait()) && in_.size() > kPipelinedBytesMax;
 }
 
 absl::Status Http1ServerSession::proceed() {
   if (std::exchange(proceeding_, true)) return absl::OkStatus();
   absl::Status status;
   std::string_view rest = in_;
-  while (!rest.empty() && state_ == State::Reading) {
+  while (!rest.empty() && state_ == State::Reading && !answers_wait()) {
     const absl::StatusOr<bool> complete = parse(rest);
     status = complete.status();
     if (!status.ok() || !*complete) break;
@@ -188,6 +190,7 @@ void Http1ServerSession::produce(std::string& out, std::size_t) {
   // A request that was sent ahead may be next; what is wrong with it was answered and closes.
   (void)proceed();
   if (out_.empty()) return;
+  if (answers_wait()) waiting_since_ = Clock::now();  // until now it was us who did not read
   if (out.empty()) {
     out.swap(out_);
   } else {
@@ -206,7 +209,7 @@ void Http1ServerSession::drain() {
 }
 
 absl::Status Http1ServerSession::sweep(Clock::time_point now) {
-  if (state_ != State::Reading) return absl::OkStatus();
+  if (state_ != State::Reading || answers_wait()) return absl::OkStatus();
   if (in_.empty() && !parser_->got_some()) {
     if (now - waiting_since_ > limits::kKeepAliveIdle) state_ = State::Closing;
     return absl::OkStatus();

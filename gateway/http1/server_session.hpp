@@ -41,6 +41,8 @@ class Http1ServerSession final : public Session, private HttpExchange {
   std::size_t unsent() const override { return out_.size(); }
 
   void expect_request();
+  // Has the client so many answers to take that it gets no more before it does?
+  bool answers_wait() const;
   // Takes requests from in_ and opens them, as long as each is answered at once.
   absl::Status proceed();
   // Takes what it can from the front of `bytes`; true if a request is complete.

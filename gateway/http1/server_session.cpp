@@ -329,6 +329,7 @@ void Http1ServerSession::produce(std::string& out, std::size_t limit) {
   // A request that was sent ahead may be next; what is wrong with it was answered and closes.
   (void)proceed();
   if (state_ == State::Closing) handler_.reset();
+  if (busy()) waiting_since_ = Clock::now();  // until now it was us who did not read
   const std::size_t size = std::min(unsent(), limit - std::min(limit, out.size()));
   if (size == 0) return;
   if (out.empty() && size == out_.size()) {
@@ -355,7 +356,7 @@ void Http1ServerSession::drain() {
 }
 
 absl::Status Http1ServerSession::sweep(Clock::time_point now) {
-  if (state_ != State::Reading) return absl::OkStatus();
+  if (state_ != State::Reading || busy()) return absl::OkStatus();
   if (idle()) {
     if (now - waiting_since_ > limits::kKeepAliveIdle) state_ = State::Closing;
     return absl::OkStatus();

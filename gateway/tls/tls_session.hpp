@@ -23,6 +23,7 @@ class TlsSession final : public Session {
 
   absl::Status receive(std::string_view bytes) override;
   // Passes `limit` by less than a record.
+  bool paused() const override { return inner_->paused(); }
   void produce(std::string& out, std::size_t limit) override;
   bool finished() const override;
   void drain() override;

@@ -15,6 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::EndsWith;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 class Http1Test : public testing::Test {
@@ -54,6 +55,22 @@ TEST_F(Http1Test, AnswersPipelinedRequestsInOrder) {
   EXPECT_LT(answer.find("GET /a"), answer.find("GET /b"));
   EXPECT_EQ(fake_.http_requests, 2);
   EXPECT_THAT(say("TP/1.1\r\n\r\n"), EndsWith("GET /c"));
+}
+
+TEST_F(Http1Test, WhoAsksAndDoesNotReadIsAnsweredSoMuchAndThenReadNoMore) {
+  std::string many;
+  for (int i = 0; i < 2000; ++i) many += "GET /readyz HTTP/1.1\r\n\r\n";
+  int rounds = 0;
+  for (; rounds < 100 && !session_.paused(); ++rounds) ASSERT_TRUE(session_.receive(many).ok());
+  EXPECT_LT(rounds, 50);
+  EXPECT_LT(fake_.http_requests, 10'000) << "each has an answer of some 90 bytes";
+  // It takes its time, and that is not ours to complain of here.
+  ASSERT_TRUE(session_.sweep(Clock::now() + 1h).ok());
+
+  const std::string answers = output_of(session_);
+  EXPECT_EQ(fake_.http_requests, 2000 * rounds);
+  EXPECT_FALSE(session_.paused());
+  EXPECT_THAT(answers, Not(HasSubstr(" 408 ")));
 }
 
 TEST_F(Http1Test, ReadsPastABody) {

@@ -70,10 +70,11 @@ void read_gateway(TableReader gateway, ConfigErrors& errors, GatewayConfig& to) 
   gateway.duration("timeout_send", Zero::Refused, to.timeout_send);
   gateway.size("max_message", limits::kMessageBytesMax, to.max_message);
   gateway.integer("max_in_flight", 1, kCountMax, to.max_in_flight);
+  gateway.integer("prefetch", 0, kCountMax, to.prefetch);
   gateway.status_code("http_dry_run_status", {200, 503}, to.http_dry_run_status);
   read_protocols(gateway, errors, to.protocols);
   gateway.boolean("cors", to.cors);
-  gateway.refuse_others({"prefetch", "retries", "tls"});
+  gateway.refuse_others({"retries", "tls"});
 }
 
 void read_health(TableReader health, HealthConfig& to) {

@@ -34,6 +34,7 @@ struct GatewayConfig {
   std::chrono::nanoseconds timeout_send = std::chrono::seconds(10);
   std::uint64_t max_message = std::uint64_t{256} << 20;  // bytes
   std::uint32_t max_in_flight = 4096;
+  std::uint32_t prefetch = 1000;  // requests in flight of one stream; 0: no bound of its own
   Protocols protocols;
   bool cors = false;              // may pages of other origins ask?
   int http_dry_run_status = 503;  // of a failing GET /dry_run; 200 for Jina's way

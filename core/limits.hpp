@@ -75,6 +75,18 @@ constexpr std::uint64_t kBufferedBytesMax = std::uint64_t{2} << 30;
 constexpr std::size_t kReadBytes = 256 << 10;
 // What is handed to a socket at once before its client must have taken some of it.
 constexpr std::size_t kWriteBytesMax = 256 << 10;
+// What a call may keep of requests that are not answered before its caller is held back: room for
+// what all executors together are busy with. One request may be larger, by itself.
+constexpr std::uint64_t kStreamHeldMax = 64 << 20;
+// Answers smaller than this are sent as they are: compressed they would fill as many packets.
+constexpr std::size_t kCompressMin = 1 << 10;
+// Larger ones too: compressing takes the loop about 10 ms for each of these, during which nobody
+// else is answered.
+constexpr std::size_t kCompressMax = 1 << 20;
+// What is inflated before others have their turn: some 0.3 ms of work.
+constexpr std::size_t kInflateSlice = 128 << 10;
+// Of a deep dry run, for all executors together: a probe's patience.
+constexpr auto kDeepDryRunTimeout = 1s;
 // From a connection's first byte (or from accept) to a complete request header.
 constexpr auto kHeaderTimeout = 10s;
 // Between two pieces of one request's body, and between two pieces a client takes of an answer.

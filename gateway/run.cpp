@@ -22,6 +22,7 @@
 #include "gateway/executors/executors.hpp"
 #include "gateway/front/listener.hpp"
 #include "gateway/readiness/readiness.hpp"
+#include "gateway/services/deep_dry_run.hpp"
 #include "gateway/services/http_cors.hpp"
 #include "gateway/services/http_routes.hpp"
 #include "gateway/services/services.hpp"
@@ -78,8 +79,9 @@ class Gateway {
                     return executors_.endpoints().serves(executor, endpoint);
                   },
                   [this] { return request_ids_.next(); }}},
-        services_(context_),
-        routes_(context_, executors_.endpoints()),
+        deep_dry_run_(context_),
+        services_(context_, deep_dry_run_),
+        routes_(context_, executors_.endpoints(), deep_dry_run_),
         cors_(routes_),
         front_{services_, config_.gateway.cors ? static_cast<HttpRoutes&>(cors_) : routes_,
                config_.gateway.max_message},
@@ -215,6 +217,7 @@ class Gateway {
   Executors executors_;
   Readiness readiness_;
   ServiceContext context_;
+  DeepDryRun deep_dry_run_;
   Services services_;
   Routes routes_;
   Cors cors_;

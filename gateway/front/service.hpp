@@ -35,6 +35,10 @@ class GrpcCall {
   virtual const HeaderFields& metadata() const = 0;
   // Bytes of answers that the caller has not taken yet.
   virtual std::size_t unsent() const = 0;
+  // Counts bytes that a streaming handler keeps for this call beyond on_message(), together with
+  // what its connection holds already. False, and nothing counted: they are too many.
+  virtual bool hold(std::uint64_t bytes) = 0;
+  virtual void let_go(std::uint64_t bytes) = 0;
 };
 
 // The method's side of one call. Destroyed when the call is over, however it ended: answered,
@@ -49,9 +53,11 @@ class GrpcHandler {
   virtual bool streaming() const { return false; }
   // Asked before each message. While the answer is no, the caller is held back by HTTP/2's flow
   // control. So it is while many of the answers to it are unread.
-  virtual bool wants_message() const { return true; }
+  virtual bool wants_message() { return true; }
   // The caller has taken some of what was sent.
   virtual void on_sent() {}
+  // The gateway stops: what is underway is finished, what would go on for ever ends itself.
+  virtual void on_drain() {}
 };
 
 class GrpcServices {

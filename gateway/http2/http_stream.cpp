@@ -13,7 +13,7 @@ HttpStream::HttpStream(Http2Connection& connection, std::int32_t id, RequestHead
     : ServerStream(connection, id), header_(std::move(header)) {}
 
 void HttpStream::on_data(std::string_view bytes) {
-  made_progress();
+  heard();
   consume(bytes.size());
   if (answered_) return;
   if (body_.size() + bytes.size() > connection().front.message_max) {

@@ -9,9 +9,9 @@
 #include "core/text.hpp"
 #include "fmt/format.h"
 #include "gateway/front/http_detail.hpp"
+#include "gateway/services/error_answer.hpp"
 #include "gateway/services/http_status.hpp"
 #include "gateway/services/traversal.hpp"
-#include "jina.pb.h"
 #include "wire/grpc.hpp"
 #include "wire/json_writer.hpp"
 
@@ -65,20 +65,6 @@ std::optional<HttpResponse> refuse(const HeaderFields& headers) {
 
 // ---- the answer ---------------------------------------------------------------------------------
 
-// The status of a request that failed, in the form of a dry run that did.
-jina::StatusProto failure(const absl::Status& why, const FlowView& flow) {
-  const bool network = why.code() == absl::StatusCode::kUnavailable ||
-                       why.code() == absl::StatusCode::kDeadlineExceeded;
-  jina::StatusProto status;
-  status.set_code(jina::StatusProto::ERROR);
-  status.set_description(std::string(core::message(why)));
-  auto* exception = status.mutable_exception();
-  exception->set_name(network ? "InternalNetworkError" : absl::StatusCodeToString(why.code()));
-  exception->add_args(status.description());
-  for (std::string& line : evidence(flow)) exception->add_stacks(std::move(line));
-  return status;
-}
-
 // It goes away as a whole when the client does, and the executor is told.
 class DataRequest final : public HttpHandler {
  public:
@@ -124,7 +110,7 @@ class DataRequest final : public HttpHandler {
   void fail(const absl::Status& why) {
     HttpResponse response{.status = http_status(why.code())};
     if (response.status == 429) response.headers = {{"retry-after", "1"}};
-    const jina::StatusProto status = failure(why, context_.executors.view(false));
+    const jina::StatusProto status = error_status(why, context_.readiness.verdict());
     std::string framed;
     const bool echoed =
         !wire::read_data_request(json_, options_, framed) &&

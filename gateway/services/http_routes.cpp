@@ -63,6 +63,19 @@ void add_probes(const ServiceContext& context, HttpPages& pages) {
   };
 }
 
+// GET /dry_run?deep=1
+class DeepDryRunHandler final : public HttpHandler {
+ public:
+  DeepDryRunHandler(DeepDryRun& run, int failure_status, HttpExchange& exchange) : question_(run) {
+    question_.ask([failure_status, &exchange](const DryRunAnswer& answer) {
+      exchange.respond({.status = answer.success ? 200 : failure_status, .body = answer.json});
+    });
+  }
+
+ private:
+  DeepDryRun::Question question_;
+};
+
 HttpResponse method_not_allowed(std::string allow) {
   HttpResponse response = http_detail(405, "Method Not Allowed");
   response.headers = {{"allow", std::move(allow)}};
@@ -71,8 +84,8 @@ HttpResponse method_not_allowed(std::string allow) {
 
 }  // namespace
 
-Routes::Routes(ServiceContext& context, const Endpoints& endpoints)
-    : context_(context), endpoints_(endpoints) {
+Routes::Routes(ServiceContext& context, const Endpoints& endpoints, DeepDryRun& deep_dry_run)
+    : context_(context), endpoints_(endpoints), deep_dry_run_(deep_dry_run) {
   const core::Protocols& protocols = context_.config.gateway.protocols;
   // The reference's WebSocket gateway answers probes over HTTP as well.
   if (protocols.http || protocols.websocket) add_probes(context_, pages_);
@@ -106,6 +119,10 @@ std::unique_ptr<HttpHandler> Routes::open(HttpRequest request, HttpExchange& exc
   if (const auto page = pages_.find(path); page != pages_.end()) {
     const auto& [answer, head] = page->second;
     const bool allowed = request.method == "GET" || (head && request.method == "HEAD");
+    if (allowed && path == "/dry_run" && has_flag(query, "deep")) {
+      return std::make_unique<DeepDryRunHandler>(
+          deep_dry_run_, context_.config.gateway.http_dry_run_status, exchange);
+    }
     exchange.respond(allowed ? answer(query, request.headers)
                              : method_not_allowed(head ? "GET, HEAD" : "GET"));
     return nullptr;

@@ -9,6 +9,7 @@
 
 #include "gateway/executors/endpoints.hpp"
 #include "gateway/front/service.hpp"
+#include "gateway/services/deep_dry_run.hpp"
 #include "gateway/services/http_data.hpp"
 #include "gateway/services/http_pages.hpp"
 #include "gateway/services/services.hpp"
@@ -18,8 +19,8 @@ namespace flow::gateway {
 // What the gateway answers over plain HTTP, by path. Confined to its loop.
 class Routes final : public HttpRoutes {
  public:
-  // `endpoints` are those of the executors; both outlive this.
-  Routes(ServiceContext& context, const Endpoints& endpoints);
+  // `endpoints` are those of the executors; all outlive this.
+  Routes(ServiceContext& context, const Endpoints& endpoints, DeepDryRun& deep_dry_run);
 
   std::unique_ptr<HttpHandler> open(HttpRequest request, HttpExchange& exchange) override;
 
@@ -33,6 +34,7 @@ class Routes final : public HttpRoutes {
 
   ServiceContext& context_;
   const Endpoints& endpoints_;
+  DeepDryRun& deep_dry_run_;
   HttpPages pages_;
 };
 

@@ -57,7 +57,7 @@ TEST(ConfigErrors, RefuseUnknownKeysAndGuessWhatWasMeant) {
 }
 
 TEST(ConfigErrors, KnowTheKeysOfLaterVersions) {
-  for (const char* key : {"prefetch", "retries", "tls"}) {
+  for (const char* key : {"retries", "tls"}) {
     EXPECT_EQ(errors_of(std::string("[gateway]\n") + key + " = 1" + kEcho),
               std::string("2:1: `") + key + "` is not supported by this version yet");
   }
@@ -121,6 +121,8 @@ TEST(ConfigErrors, SayWhichValuesAreAllowed) {
        "1:16: port is \"80800\", expected a whole number from 0 to 65535"},
       {"gateway.http_dry_run_status = 500" + kEcho,
        "1:31: http_dry_run_status is 500, expected 200 or 503"},
+      {"gateway.prefetch = -1" + kEcho,
+       "1:20: prefetch is -1, expected a whole number from 0 to 4294967295"},
       {"gateway.max_in_flight = 0" + kEcho,
        "1:25: max_in_flight is 0, expected a whole number from 1 to 4294967295"},
       {"gateway.max_message = \"0B\"" + kEcho,

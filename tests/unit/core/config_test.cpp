@@ -29,6 +29,7 @@ TEST(Config, NeedsOneLineOnly) {
   EXPECT_EQ(config.gateway.timeout_send, 10s);
   EXPECT_EQ(config.gateway.max_message, 256u << 20);
   EXPECT_EQ(config.gateway.max_in_flight, 4096u);
+  EXPECT_EQ(config.gateway.prefetch, 1000u);
   EXPECT_EQ(config.gateway.http_dry_run_status, 503);
   EXPECT_TRUE(config.gateway.protocols.grpc && config.gateway.protocols.http);
   EXPECT_FALSE(config.gateway.cors);
@@ -69,6 +70,7 @@ port = 8080
 timeout_send = "5s"
 max_message = "64MiB"
 max_in_flight = 100
+prefetch = 0
 http_dry_run_status = 200
 protocols = ["http", "websocket"]
 cors = true
@@ -115,6 +117,7 @@ needs = ["encoder"]
   EXPECT_EQ(config.gateway.timeout_send, 5s);
   EXPECT_EQ(config.gateway.max_message, 64u << 20);
   EXPECT_EQ(config.gateway.max_in_flight, 100u);
+  EXPECT_EQ(config.gateway.prefetch, 0u);
   EXPECT_EQ(config.gateway.http_dry_run_status, 200);
   EXPECT_FALSE(config.gateway.protocols.grpc);
   EXPECT_TRUE(config.gateway.protocols.http);

@@ -71,8 +71,9 @@ class RoutesTest : public testing::Test {
       readiness_,
       {executors_.names(), [this](std::size_t, std::string_view) { return served_; },
        [] { return std::string(32, 'f'); }}};
+  DeepDryRun deep_dry_run_{context_};
   Endpoints endpoints_;
-  Routes routes_{context_, endpoints_};
+  Routes routes_{context_, endpoints_, deep_dry_run_};
 };
 
 // ---- probes -------------------------------------------------------------------------------------
@@ -221,6 +222,7 @@ TEST_F(RoutesTest, ATargetThatIsNoPatternIs400) {
 
 TEST_F(RoutesTest, AnExecutorThatIsNotThereIs503WithTheRequestsDocuments) {
   served_ = true;
+  readiness_.publish(flow_in(ReplicaState::Failed));
   const HttpResponse response = post("/post", R"({"data":[{"id":"d1"}],"parameters":{"a":1}})");
 
   EXPECT_EQ(response.status, 503);
@@ -234,8 +236,24 @@ TEST_F(RoutesTest, AnExecutorThatIsNotThereIs503WithTheRequestsDocuments) {
   EXPECT_THAT(response.body, HasSubstr(R"("parameters":null,"routes":null,"data":[{"id":"d1",)"));
 }
 
-TEST_F(RoutesTest, ToManyRequestsAre429AndToldWhenToComeBack) {
-  context_.in_flight = config_.gateway.max_in_flight;
+TEST_F(RoutesTest, ADeepDryRunIsAnsweredInTheFormOfAnyOther) {
+  EXPECT_EQ(get("/dry_run?deep=1").status, 200);
+  EXPECT_EQ(get("/dry_run?deep=1").body, get("/dry_run").body);
+
+  served_ = true;
+  EXPECT_EQ(get("/dry_run?deep").status, 503);
+  EXPECT_THAT(get("/dry_run?deep").body, StartsWith(R"({"code":1,"description":"failed)"));
+  EXPECT_EQ(get("/dry_run?deep=0").status, 200);
+  EXPECT_EQ(post("/dry_run?deep=1", "").status, 405);
+}
+
+class OneAtATimeTest : public RoutesTest {
+ protected:
+  OneAtATimeTest() : RoutesTest("max_in_flight = 1") {}
+};
+
+TEST_F(OneAtATimeTest, TooManyRequestsAre429AndToldWhenToComeBack) {
+  const Admission::Place other = context_.admission.take(Admission::Kind::Call);
   const HttpResponse response = post("/post", R"({"data":[{"id":"d1"}]})");
 
   EXPECT_EQ(response.status, 429);
@@ -247,7 +265,7 @@ TEST_F(RoutesTest, FailuresGiveBackTheirPlace) {
   served_ = true;
   for (int i = 0; i < 3; ++i) post("/post", "{}");
   post("/post", "{");
-  EXPECT_EQ(context_.in_flight, 0u);
+  EXPECT_EQ(context_.admission.taken(), 0u);
 }
 
 TEST_F(RoutesTest, JsonIsTakenByItsNameAndFromCurl) {

@@ -34,6 +34,15 @@ constexpr std::size_t kConfigDepthMax = 64;
 constexpr std::size_t kCallQueueMax = 1024;
 // Workers of a FLOW_CONCURRENT plugin that blocks on I/O; others get one per core.
 constexpr std::size_t kBlockingWorkers = 32;
+// Messages of one streamed answer that wait for gRPC to take them; then call_emit blocks. One is
+// being written while the plugin makes the next; the others absorb its hiccups.
+constexpr std::size_t kStreamQueueMax = 4;
+// How long call_emit waits for a client to take a message before the client counts as gone: it
+// holds up a worker, and as long is what the gateway grants its own clients (kStallTimeout).
+constexpr auto kStreamStall = 30s;
+// Before drain_timeout is over: half of it for plugins to end what they are told to end, half for
+// clients to take what is left. No more than half of drain_timeout.
+constexpr auto kStopGrace = 1s;
 // What a plugin may say about an error (rule A7 of the ABI bounds nothing, so we do).
 constexpr std::size_t kErrorTextMax = 4096;
 // A plugin's file: the preflight maps it, and a section table beyond this is hostile.

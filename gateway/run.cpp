@@ -24,7 +24,6 @@
 #include "gateway/front/listener.hpp"
 #include "gateway/readiness/readiness.hpp"
 #include "gateway/services/deep_dry_run.hpp"
-#include "gateway/services/executors_report.hpp"
 #include "gateway/services/http_cors.hpp"
 #include "gateway/services/http_routes.hpp"
 #include "gateway/services/services.hpp"

@@ -12,7 +12,6 @@
 #include "gateway/services/error_answer.hpp"
 #include "gateway/services/http_status.hpp"
 #include "gateway/services/traversal.hpp"
-#include "jina.pb.h"
 #include "wire/grpc.hpp"
 #include "wire/json_writer.hpp"
 

@@ -37,19 +37,6 @@ bool has_flag(std::string_view query, std::string_view flag) {
   return false;
 }
 
-// GET /dry_run?deep=1
-class DeepDryRunHandler final : public HttpHandler {
- public:
-  DeepDryRunHandler(DeepDryRun& run, int failure_status, HttpExchange& exchange) : question_(run) {
-    question_.ask([failure_status, &exchange](const DryRunAnswer& answer) {
-      exchange.respond({.status = answer.success ? 200 : failure_status, .body = answer.json});
-    });
-  }
-
- private:
-  DeepDryRun::Question question_;
-};
-
 void add_probes(const ServiceContext& context, HttpPages& pages) {
   using Fields = const HeaderFields&;
   pages["/"].answer = [](std::string_view, Fields) { return HttpResponse{.body = "{}"}; };
@@ -80,6 +67,19 @@ void add_probes(const ServiceContext& context, HttpPages& pages) {
                                         json_object(environment_info()))};
   };
 }
+
+// GET /dry_run?deep=1
+class DeepDryRunHandler final : public HttpHandler {
+ public:
+  DeepDryRunHandler(DeepDryRun& run, int failure_status, HttpExchange& exchange) : question_(run) {
+    question_.ask([failure_status, &exchange](const DryRunAnswer& answer) {
+      exchange.respond({.status = answer.success ? 200 : failure_status, .body = answer.json});
+    });
+  }
+
+ private:
+  DeepDryRun::Question question_;
+};
 
 HttpResponse method_not_allowed(std::string allow) {
   HttpResponse response = http_detail(405, "Method Not Allowed");
@@ -121,14 +121,13 @@ std::unique_ptr<HttpHandler> Routes::open(HttpRequest request, HttpExchange& exc
   const std::string_view path = request.target.substr(0, question);
   const std::string_view query =
       request.target.substr(std::min(question + 1, request.target.size()));
-  if (path == "/dry_run" && request.method == "GET" && has_flag(query, "deep") &&
-      pages_.contains(path)) {
-    return std::make_unique<DeepDryRunHandler>(
-        deep_dry_run_, context_.config.gateway.http_dry_run_status, exchange);
-  }
   if (const auto page = pages_.find(path); page != pages_.end()) {
     const auto& [answer, head] = page->second;
     const bool allowed = request.method == "GET" || (head && request.method == "HEAD");
+    if (allowed && path == "/dry_run" && has_flag(query, "deep")) {
+      return std::make_unique<DeepDryRunHandler>(
+          deep_dry_run_, context_.config.gateway.http_dry_run_status, exchange);
+    }
     exchange.respond(allowed ? answer(query, request.headers)
                              : method_not_allowed(head ? "GET, HEAD" : "GET"));
     return nullptr;

@@ -19,7 +19,7 @@ namespace flow::gateway {
 // What the gateway answers over plain HTTP, by path. Confined to its loop.
 class Routes final : public HttpRoutes {
  public:
-  // `endpoints` are those of the executors; all three outlive this.
+  // `endpoints` are those of the executors; all outlive this.
   Routes(ServiceContext& context, const Endpoints& endpoints, DeepDryRun& deep_dry_run);
 
   std::unique_ptr<HttpHandler> open(HttpRequest request, HttpExchange& exchange) override;

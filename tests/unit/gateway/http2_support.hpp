@@ -91,7 +91,7 @@ class Http2WireTest : public testing::Test {
            literal(":authority", "x");
   }
   // A request over plain HTTP that has been begun.
-  std::string begin(std::string_view method, std::string_view path, int flags = kEndStream) {
+  static std::string begin(std::string_view method, std::string_view path, int flags = kEndStream) {
     return frame_bytes(kHeaders, kEndHeaders | flags, 1, http_header(method, path));
   }
   static std::string grpc_header(std::string_view path) {

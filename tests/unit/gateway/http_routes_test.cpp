@@ -71,8 +71,8 @@ class RoutesTest : public testing::Test {
       readiness_,
       {executors_.names(), [this](std::size_t, std::string_view) { return served_; },
        [] { return std::string(32, 'f'); }}};
-  Endpoints endpoints_;
   DeepDryRun deep_dry_run_{context_};
+  Endpoints endpoints_;
   Routes routes_{context_, endpoints_, deep_dry_run_};
 };
 
@@ -81,26 +81,6 @@ class RoutesTest : public testing::Test {
 TEST_F(RoutesTest, RootIsAliveAndEmpty) {
   EXPECT_EQ(get("/").status, 200);
   EXPECT_EQ(get("/").body, "{}");
-}
-
-TEST_F(RoutesTest, ADeepDryRunIsAnsweredInTheFormOfAnyOther) {
-  Exchange exchange;
-  const HeaderFields none;
-  const auto handler = routes_.open({"GET", "/dry_run?deep=1", none, ""}, exchange);
-  EXPECT_EQ(exchange.response_.status, 200);
-  EXPECT_EQ(exchange.response_.body, R"({"code":0,"description":"","exception":null})");
-
-  flow_.readiness.publish(flow_in(ReplicaState::Failed));
-  const auto failing = routes_.open({"GET", "/dry_run?deep", none, ""}, exchange);
-  EXPECT_EQ(exchange.response_.status, 503);
-  EXPECT_THAT(exchange.response_.body, StartsWith(R"({"code":1,)"));
-}
-
-TEST_F(RoutesTest, ADryRunIsDeepOnlyIfItSaysSo) {
-  for (const std::string_view target : {"/dry_run?deep=0", "/dry_run?", "/dry_run?deeper"}) {
-    EXPECT_EQ(get(target).status, 200) << target;
-  }
-  EXPECT_EQ(ask("POST", "/dry_run?deep=1").status, 405);
 }
 
 TEST_F(RoutesTest, DryRunOfAReadyFlowIsTheReferencesAnswer) {
@@ -249,6 +229,7 @@ TEST_F(RoutesTest, ATargetThatIsNoPatternIs400) {
 
 TEST_F(RoutesTest, AnExecutorThatIsNotThereIs503WithTheRequestsDocuments) {
   served_ = true;
+  readiness_.publish(flow_in(ReplicaState::Failed));
   const HttpResponse response = post("/post", R"({"data":[{"id":"d1"}],"parameters":{"a":1}})");
 
   EXPECT_EQ(response.status, 503);
@@ -262,8 +243,24 @@ TEST_F(RoutesTest, AnExecutorThatIsNotThereIs503WithTheRequestsDocuments) {
   EXPECT_THAT(response.body, HasSubstr(R"("parameters":null,"routes":null,"data":[{"id":"d1",)"));
 }
 
-TEST_F(RoutesTest, ToManyRequestsAre429AndToldWhenToComeBack) {
-  context_.in_flight = config_.gateway.max_in_flight;
+TEST_F(RoutesTest, ADeepDryRunIsAnsweredInTheFormOfAnyOther) {
+  EXPECT_EQ(get("/dry_run?deep=1").status, 200);
+  EXPECT_EQ(get("/dry_run?deep=1").body, get("/dry_run").body);
+
+  served_ = true;
+  EXPECT_EQ(get("/dry_run?deep").status, 503);
+  EXPECT_THAT(get("/dry_run?deep").body, StartsWith(R"({"code":1,"description":"failed)"));
+  EXPECT_EQ(get("/dry_run?deep=0").status, 200);
+  EXPECT_EQ(post("/dry_run?deep=1", "").status, 405);
+}
+
+class OneAtATimeTest : public RoutesTest {
+ protected:
+  OneAtATimeTest() : RoutesTest("max_in_flight = 1") {}
+};
+
+TEST_F(OneAtATimeTest, TooManyRequestsAre429AndToldWhenToComeBack) {
+  const Admission::Place other = context_.admission.take(Admission::Kind::Call);
   const HttpResponse response = post("/post", R"({"data":[{"id":"d1"}]})");
 
   EXPECT_EQ(response.status, 429);
@@ -275,7 +272,7 @@ TEST_F(RoutesTest, FailuresGiveBackTheirPlace) {
   served_ = true;
   for (int i = 0; i < 3; ++i) post("/post", "{}");
   post("/post", "{");
-  EXPECT_EQ(context_.in_flight, 0u);
+  EXPECT_EQ(context_.admission.taken(), 0u);
 }
 
 TEST_F(RoutesTest, JsonIsTakenByItsNameAndFromCurl) {

@@ -44,9 +44,6 @@ Message explain(const CheckResult& check, std::string_view who) {
       fmt::format("status = {}", absl::StatusCodeToString(check.status.code())),
       fmt::format("details = \"{}\"", core::message(check.status)),
   };
-  if (!check.debug.empty()) {
-    message.details.push_back(fmt::format("debug_error_string = \"{}\"", check.debug));
-  }
   return message;
 }
 

@@ -12,6 +12,7 @@
 #include "flowctl/explain.hpp"
 #include "flowctl/log_format.hpp"
 #include "flowctl/server.hpp"
+#include "fmt/format.h"
 
 namespace flow::ctl {
 namespace {
@@ -41,6 +42,15 @@ CheckResult ask(Client& client, const PingOptions& options) {
   return client.health({}, options.server.timeout);
 }
 
+// With what the library below has to say, which the reference shows as well.
+Message explanation(const CheckResult& check, std::string_view who) {
+  Message message = explain(check, who);
+  if (!check.debug.empty()) {
+    message.details.push_back(fmt::format("debug_error_string = \"{}\"", check.debug));
+  }
+  return message;
+}
+
 int run_ping(const PingOptions& options) {
   Client client = options.server.client();
   if (!client.status().ok()) return fail(client.status());
@@ -54,7 +64,7 @@ int run_ping(const PingOptions& options) {
   while (!ping.finished()) {
     say(format, ping.begin_round());
     const CheckResult check = ask(client, options);
-    if (!check.ready) say(client_format, explain(check, options.target));
+    if (!check.ready) say(client_format, explanation(check, options.target));
     const auto answer = check.ready ? Ping::Answer::Good : Ping::Answer::None;
     for (const Message& message : ping.end_round(answer, check.latency)) say(format, message);
     if (ping.pauses()) std::this_thread::sleep_for(Ping::kPause);

@@ -17,7 +17,7 @@ namespace {
 // What is read before it is sent; a server takes no larger message by default.
 constexpr std::size_t kRequestBytesMax = 256 << 20;
 
-struct PostOptionsOfUser {
+struct PostArguments {
   Server server;
   std::string target = "grpc://localhost:12345";
   std::vector<std::string> texts;
@@ -26,8 +26,7 @@ struct PostOptionsOfUser {
   std::string executor;
 };
 
-absl::StatusOr<PostRequest> request_of(const PostOptionsOfUser& options,
-                                       const std::string& endpoint) {
+absl::StatusOr<PostRequest> request_of(const PostArguments& options, const std::string& endpoint) {
   PostRequest request;
   if (!options.json.empty()) {
     FLOW_ASSIGN_OR_RETURN(const std::string text, read_text(options.json, kRequestBytesMax));
@@ -49,7 +48,7 @@ absl::StatusOr<PostRequest> request_of(const PostOptionsOfUser& options,
   return request;
 }
 
-int run_post(const PostOptionsOfUser& options) {
+int run_post(const PostArguments& options) {
   const PostTarget target = split_endpoint(options.target);
   const auto request = request_of(options, target.endpoint);
   if (!request.ok()) return fail(request.status());

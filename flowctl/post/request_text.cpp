@@ -7,6 +7,7 @@
 #include "core/status.hpp"
 #include "fmt/format.h"
 #include "wire/grpc.hpp"
+#include "wire/json_cursor.hpp"
 #include "wire/json_reader.hpp"
 #include "wire/json_writer.hpp"
 
@@ -26,9 +27,12 @@ void set_status(const absl::Status& status, jina::StatusProto& to) {
   to.set_description(std::string(core::message(status)));
 }
 
-bool begins_with_list(std::string_view json) {
-  const std::size_t first = json.find_first_not_of(" \t\r\n");
-  return first != json.npos && json[first] == '[';
+// One value of this kind and nothing else, so that it can stand within another text.
+absl::Status check_value(std::string_view json, wire::JsonCursor::Kind kind) {
+  wire::JsonCursor cursor(json);
+  if (cursor.expect(kind)) cursor.skip();
+  if (cursor.finish()) return absl::OkStatus();
+  return core::error(absl::StatusCode::kInvalidArgument, wire::describe(cursor.problem()));
 }
 
 absl::StatusOr<jina::DataRequestProto> read_message(std::string_view json) {
@@ -56,9 +60,12 @@ PostTarget split_endpoint(std::string_view text) {
 }
 
 absl::StatusOr<PostRequest> read_request(std::string_view json) {
-  FLOW_ASSIGN_OR_RETURN(jina::DataRequestProto message,
-                        begins_with_list(json) ? read_message(fmt::format("{{\"data\":{}}}", json))
-                                               : read_message(json));
+  std::string body(json);
+  if (wire::JsonCursor(json).kind() == wire::JsonCursor::Kind::List) {
+    FLOW_RETURN_IF_ERROR(check_value(json, wire::JsonCursor::Kind::List));
+    body = fmt::format("{{\"data\":{}}}", json);
+  }
+  FLOW_ASSIGN_OR_RETURN(jina::DataRequestProto message, read_message(body));
   PostRequest request;
   request.endpoint = message.header().exec_endpoint();
   request.target_executor = message.header().target_executor();
@@ -70,6 +77,7 @@ absl::StatusOr<PostRequest> read_request(std::string_view json) {
 }
 
 absl::StatusOr<Json::Object> read_parameters(std::string_view json) {
+  FLOW_RETURN_IF_ERROR(check_value(json, wire::JsonCursor::Kind::Object));
   FLOW_ASSIGN_OR_RETURN(const jina::DataRequestProto message,
                         read_message(fmt::format("{{\"parameters\":{}}}", json)));
   return client::from_proto(message.parameters());

@@ -38,15 +38,5 @@ TEST(Explain, SaysWhyThereWasNoAnswer) {
               ElementsAre("status = UNAVAILABLE", "details = \"Connection refused\""));
 }
 
-TEST(Explain, HasWhatTheLibraryBelowSaysBesides) {
-  CheckResult check;
-  check.url = "grpc://h:1";
-  check.status = core::error(absl::StatusCode::kDeadlineExceeded, "Deadline Exceeded");
-  check.debug = "UNKNOWN:{...}";
-  EXPECT_THAT(explain(check, "gateway").details,
-              ElementsAre("status = DEADLINE_EXCEEDED", "details = \"Deadline Exceeded\"",
-                          "debug_error_string = \"UNKNOWN:{...}\""));
-}
-
 }  // namespace
 }  // namespace flow::ctl

@@ -51,8 +51,9 @@ TEST(ReadRequest, ReadsAListOfDocuments) {
 }
 
 TEST(ReadRequest, SaysWhatIsWrong) {
-  for (const char* json : {"", "{", "[", "3", "\"x\"", "null", R"({"data":3})", R"([{"text":3}])",
-                           R"([1])", "[]]", "{\"data\":[]}}", R"([{"tags":{"a":})", "\xff"}) {
+  for (const char* json :
+       {"", "{", "[", "3", "\"x\"", "null", R"({"data":3})", R"([{"text":3}])", R"([1])", "[]]",
+        "[],\"parameters\":{}", "{\"data\":[]}}", R"([{"tags":{"a":})", "\xff"}) {
     EXPECT_FALSE(read_request(json).ok()) << json;
   }
   EXPECT_THAT(std::string(core::message(read_request(R"({"data":[{"text":3}]})").status())),

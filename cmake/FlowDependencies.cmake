@@ -9,6 +9,7 @@ find_package(absl CONFIG REQUIRED)
 find_package(fmt CONFIG REQUIRED)
 find_package(spdlog CONFIG REQUIRED)
 find_package(tomlplusplus CONFIG REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(yaml-cpp CONFIG REQUIRED)
 
 find_path(NGHTTP2_INCLUDE_DIR nghttp2/nghttp2.h REQUIRED)
@@ -17,6 +18,13 @@ add_library(nghttp2::nghttp2 UNKNOWN IMPORTED)
 set_target_properties(nghttp2::nghttp2 PROPERTIES
   IMPORTED_LOCATION "${NGHTTP2_LIBRARY}"
   INTERFACE_INCLUDE_DIRECTORIES "${NGHTTP2_INCLUDE_DIR}")
+
+find_path(WSLAY_INCLUDE_DIR wslay/wslay.h REQUIRED)
+find_library(WSLAY_LIBRARY wslay REQUIRED)
+add_library(wslay::wslay UNKNOWN IMPORTED)
+set_target_properties(wslay::wslay PROPERTIES
+  IMPORTED_LOCATION "${WSLAY_LIBRARY}"
+  INTERFACE_INCLUDE_DIRECTORIES "${WSLAY_INCLUDE_DIR}")
 
 find_path(UTF8PROC_INCLUDE_DIR utf8proc.h REQUIRED)
 find_library(UTF8PROC_LIBRARY utf8proc REQUIRED)

@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/config.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
 
 #include "core/config_check.hpp"
 #include "core/config_reader.hpp"
+#include "core/file.hpp"
 #include "core/limits.hpp"
 #include "core/log_line.hpp"
 #include "core/status.hpp"
 #include "core/text.hpp"
-#include "core/unique_fd.hpp"
 #include "fmt/format.h"
 
 namespace flow::core {
@@ -41,14 +37,63 @@ struct Source {
   }
 };
 
-void read_gateway(TableReader gateway, GatewayConfig& to) {
+TlsConfig read_tls(const Source& source, const toml::table& table) {
+  TableReader tls = source.reader(table, "tls");
+  TlsConfig to;
+  const auto file = [&](std::string_view key, std::string& path) {
+    const Location at = tls.text(key, path);
+    if (at.line != 0) path = source.absolute(path);
+    return at;
+  };
+  const auto needed = [&](std::string_view key, std::string_view what) {
+    if (table.contains(key)) return;
+    source.errors.add(begin_of(table.source()),
+                      fmt::format("tls has no `{}`: name the file of the {}", key, what));
+  };
+  to.certificate_at = file("certificate", to.certificate);
+  to.key_at = file("key", to.key);
+  to.client_ca_at = file("client_ca", to.client_ca);
+  needed("certificate", "gateway's certificate");
+  needed("key", "certificate's private key");
+  tls.refuse_others();
+  return to;
+}
+
+void read_protocols(TableReader& gateway, ConfigErrors& errors, Protocols& to) {
+  std::vector<PlacedText> chosen;
+  const Location at = gateway.texts("protocols", chosen);
+  if (at.line == 0) return;
+  if (chosen.empty()) errors.add(at, "protocols is empty: name what the gateway is to speak");
+  Protocols result{false, false, false};
+  const std::vector<std::pair<std::string, bool*>> known = {
+      {"grpc", &result.grpc}, {"http", &result.http}, {"websocket", &result.websocket}};
+  for (const PlacedText& protocol : chosen) {
+    const auto match = std::ranges::find(known, protocol.text, &decltype(known)::value_type::first);
+    if (match != known.end()) {
+      *match->second = true;
+      continue;
+    }
+    errors.add(protocol.at,
+               fmt::format("protocols has {}, expected \"grpc\", \"http\" and \"websocket\"{}",
+                           in_quotes(protocol.text),
+                           suggestion(protocol.text, {"grpc", "http", "websocket"})));
+  }
+  to = result;
+}
+
+void read_gateway(const Source& source, const toml::table& table, GatewayConfig& to) {
+  TableReader gateway = source.reader(table, "[gateway]");
   gateway.text("host", to.host);
   to.port_at = gateway.integer("port", 0, kPortMax, to.port);
   gateway.duration("timeout_send", Zero::Refused, to.timeout_send);
   gateway.size("max_message", limits::kMessageBytesMax, to.max_message);
   gateway.integer("max_in_flight", 1, kCountMax, to.max_in_flight);
+  gateway.integer("prefetch", 0, kCountMax, to.prefetch);
   gateway.status_code("http_dry_run_status", {200, 503}, to.http_dry_run_status);
-  gateway.refuse_others({"cors", "prefetch", "protocols", "retries", "tls"});
+  if (const auto* tls = gateway.table("tls")) to.tls = read_tls(source, *tls);
+  read_protocols(gateway, source.errors, to.protocols);
+  gateway.boolean("cors", to.cors);
+  gateway.refuse_others({"retries"});
 }
 
 void read_health(TableReader health, HealthConfig& to) {
@@ -144,7 +189,7 @@ void read_flow(const Source& source, const toml::table& document, FlowConfig& co
   for (const PlacedText& folder : plugins) config.plugins.push_back(source.absolute(folder.text));
 
   if (const auto* table = flow.table("gateway")) {
-    read_gateway(source.reader(*table, "[gateway]"), config.gateway);
+    read_gateway(source, *table, config.gateway);
   }
   if (const auto* table = flow.table("health")) {
     read_health(source.reader(*table, "[health]"), config.health);
@@ -164,25 +209,6 @@ void read_flow(const Source& source, const toml::table& document, FlowConfig& co
     source.errors.add({.line = 1, .column = 1},
                       "there are no [[executors]]: a Flow has at least one");
   }
-}
-
-absl::StatusOr<std::string> read_file(const std::string& file) {
-  const auto failed = [&file] { return system_error(errno, fmt::format("cannot read {}", file)); };
-  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return failed();
-
-  // One byte more than may be, so that parse_config sees what is too large.
-  std::string text(limits::kConfigBytesMax + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t count = ::read(fd.get(), text.data() + size, text.size() - size);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return failed();
-    if (count == 0) break;
-    size += static_cast<std::size_t>(count);
-  }
-  text.resize(size);
-  return text;
 }
 
 }  // namespace
@@ -221,7 +247,8 @@ absl::StatusOr<FlowConfig> parse_config(std::string_view text, const std::string
 }
 
 absl::StatusOr<FlowConfig> load_config(const std::string& file, const Environment& environment) {
-  FLOW_ASSIGN_OR_RETURN(const std::string text, read_file(file));
+  // One byte more than may be, so that parse_config sees what is too large.
+  FLOW_ASSIGN_OR_RETURN(const std::string text, read_file(file, limits::kConfigBytesMax + 1));
   return parse_config(text, file, environment);
 }
 

@@ -20,6 +20,23 @@ namespace flow::core {
 enum class RestartPolicy { OnFailure, Always, Never };
 enum class LogFormat { Text, Json };
 
+// Files in PEM form, absolute, not looked at yet: that takes OpenSSL, which is the gateway's.
+struct TlsConfig {
+  std::string certificate;  // its own, then the chain that leads to a root
+  Location certificate_at;
+  std::string key;
+  Location key_at;
+  std::string client_ca;  // who may vouch for a client; empty: clients need no certificate
+  Location client_ca_at;
+};
+
+// What the gateway's port speaks.
+struct Protocols {
+  bool grpc = true;
+  bool http = true;
+  bool websocket = true;
+};
+
 struct GatewayConfig {
   std::string host = "0.0.0.0";
   std::uint16_t port = 12345;  // 0: any free one
@@ -27,7 +44,11 @@ struct GatewayConfig {
   std::chrono::nanoseconds timeout_send = std::chrono::seconds(10);
   std::uint64_t max_message = std::uint64_t{256} << 20;  // bytes
   std::uint32_t max_in_flight = 4096;
+  std::uint32_t prefetch = 1000;  // requests in flight of one stream; 0: no bound of its own
+  Protocols protocols;
+  bool cors = false;              // may pages of other origins ask?
   int http_dry_run_status = 503;  // of a failing GET /dry_run; 200 for Jina's way
+  std::optional<TlsConfig> tls;   // absent: plain text
 };
 
 struct HealthConfig {

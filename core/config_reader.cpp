@@ -292,6 +292,17 @@ Location TableReader::read_integer(std::string_view key, const std::string& expe
   return at;
 }
 
+Location TableReader::boolean(std::string_view key, bool& to) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return {};
+  if (!node->is_boolean()) {
+    wrong_type(key, *node, "true or false");
+    return {};
+  }
+  to = node->as_boolean()->get();
+  return begin_of(node->source());
+}
+
 Location TableReader::read_choice(std::string_view key, const std::vector<std::string>& names,
                                   std::size_t& to) {
   const toml::node* node = find(key);

@@ -64,6 +64,8 @@ class TableReader {
   Location duration(std::string_view key, Zero zero, std::chrono::nanoseconds& to);
   Location size(std::string_view key, std::uint64_t max, std::uint64_t& to);
 
+  Location boolean(std::string_view key, bool& to);
+
   template <typename Integer>
   Location integer(std::string_view key, std::int64_t min, std::int64_t max, Integer& to) {
     std::int64_t value = 0;

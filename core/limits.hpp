@@ -34,6 +34,15 @@ constexpr std::size_t kConfigDepthMax = 64;
 constexpr std::size_t kCallQueueMax = 1024;
 // Workers of a FLOW_CONCURRENT plugin that blocks on I/O; others get one per core.
 constexpr std::size_t kBlockingWorkers = 32;
+// Messages of one streamed answer that wait for gRPC to take them; then call_emit blocks. One is
+// being written while the plugin makes the next; the others absorb its hiccups.
+constexpr std::size_t kStreamQueueMax = 4;
+// How long call_emit waits for a client to take a message before the client counts as gone: it
+// holds up a worker, and as long is what the gateway grants its own clients (kStallTimeout).
+constexpr auto kStreamStall = 30s;
+// Before drain_timeout is over: half of it for plugins to end what they are told to end, half for
+// clients to take what is left. No more than half of drain_timeout.
+constexpr auto kStopGrace = 1s;
 // What a plugin may say about an error (rule A7 of the ABI bounds nothing, so we do).
 constexpr std::size_t kErrorTextMax = 4096;
 // A plugin's file: the preflight maps it, and a section table beyond this is hostile.
@@ -75,6 +84,18 @@ constexpr std::uint64_t kBufferedBytesMax = std::uint64_t{2} << 30;
 constexpr std::size_t kReadBytes = 256 << 10;
 // What is handed to a socket at once before its client must have taken some of it.
 constexpr std::size_t kWriteBytesMax = 256 << 10;
+// What a call may keep of requests that are not answered before its caller is held back: room for
+// what all executors together are busy with. One request may be larger, by itself.
+constexpr std::uint64_t kStreamHeldMax = 64 << 20;
+// Answers smaller than this are sent as they are: compressed they would fill as many packets.
+constexpr std::size_t kCompressMin = 1 << 10;
+// Larger ones too: compressing takes the loop about 10 ms for each of these, during which nobody
+// else is answered.
+constexpr std::size_t kCompressMax = 1 << 20;
+// What is inflated before others have their turn: some 0.3 ms of work.
+constexpr std::size_t kInflateSlice = 128 << 10;
+// Of a deep dry run, for all executors together: a probe's patience.
+constexpr auto kDeepDryRunTimeout = 1s;
 // From a connection's first byte (or from accept) to a complete request header.
 constexpr auto kHeaderTimeout = 10s;
 // Between two pieces of one request's body, and between two pieces a client takes of an answer.
@@ -85,8 +106,24 @@ constexpr auto kSweepInterval = 1s;
 constexpr auto kLinger = 2s;
 // An HTTP/1.1 connection without a request. HTTP/2 ones may idle: clients keep them for years.
 constexpr auto kKeepAliveIdle = 75s;
+// WebSocket requests of one connection that are not answered yet; as many as Jina's clients send
+// ahead.
+constexpr std::size_t kWebSocketRequestsMax = 1000;
+// A WebSocket that says nothing is pinged; proxies forget connections that are silent for a minute.
+constexpr auto kWebSocketPingInterval = 20s;
+// Three pings unanswered: there is nobody.
+constexpr auto kWebSocketSilence = 65s;
+// From our close frame to the client's.
+constexpr auto kWebSocketCloseTimeout = 5s;
 // Between two attempts to reach a replica that nobody announces.
 constexpr auto kReconnectDelay = 100ms;
+// Bytes of TLS's own (handshake, alerts, key updates) that wait for a client to read: the longest
+// chain of certificates that clients take is smaller.
+constexpr std::size_t kTlsBacklogMax = 128 << 10;
+// A file of certificates: one that trusts everybody the web trusts is a quarter of it.
+constexpr std::size_t kPemBytesMax = 1 << 20;
+// What flow-gateway --check may take: it reads three files.
+constexpr auto kGatewayCheckTimeout = 30s;
 // What a replica's connection may take to be accepted and to answer its first health check.
 constexpr auto kConnectTimeout = 2s;
 

@@ -135,6 +135,17 @@ std::string one_line(std::string_view text) {
   return result;
 }
 
+std::string error_lines(std::string_view message) {
+  std::string lines;
+  while (!message.empty()) {
+    const std::size_t end = message.find('\n');
+    const std::string_view line = message.substr(0, end);
+    if (!line.empty()) lines += fmt::format("error: {}\n", line);
+    message.remove_prefix(end == std::string_view::npos ? message.size() : end + 1);
+  }
+  return lines;
+}
+
 std::size_t terminal_columns(std::string_view text) {
   std::size_t columns = 0;
   while (!text.empty()) {

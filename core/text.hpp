@@ -28,6 +28,9 @@ std::string in_quotes(std::string_view text);
 // UTF-8) becomes "\n", "\t", "\x1b" or "\u009b"; the rest stays.
 std::string one_line(std::string_view text);
 
+// Each line of a message as "error: line\n", as programs print it.
+std::string error_lines(std::string_view message);
+
 // How many columns a terminal takes to show a text without control characters.
 std::size_t terminal_columns(std::string_view text);
 

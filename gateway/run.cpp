@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <memory>
 #include <random>
 #include <string>
 
@@ -22,9 +23,12 @@
 #include "gateway/executors/executors.hpp"
 #include "gateway/front/listener.hpp"
 #include "gateway/readiness/readiness.hpp"
-#include "gateway/services/executors_report.hpp"
+#include "gateway/services/deep_dry_run.hpp"
+#include "gateway/services/http_cors.hpp"
 #include "gateway/services/http_routes.hpp"
 #include "gateway/services/services.hpp"
+#include "gateway/services/websockets.hpp"
+#include "gateway/tls/tls_files.hpp"
 
 namespace flow::gateway {
 
@@ -75,16 +79,17 @@ class Gateway {
                  readiness_,
                  {executors_.names(),
                   [this](std::size_t executor, std::string_view endpoint) {
-                    return executors_.serves(executor, endpoint);
+                    return executors_.endpoints().serves(executor, endpoint);
                   },
                   [this] { return request_ids_.next(); }}},
-        services_(context_),
-        routes_(config_.gateway, readiness_,
-                [this] {
-                  return executors_report(executors_, readiness_.verdict(),
-                                          {Clock::now(), std::chrono::system_clock::now()});
-                }),
-        front_{services_, routes_, config_.gateway.max_message},
+        deep_dry_run_(context_),
+        services_(context_, deep_dry_run_),
+        routes_(context_, executors_.endpoints(), deep_dry_run_),
+        cors_(routes_),
+        websockets_(context_),
+        front_{services_, config_.gateway.cors ? static_cast<HttpRoutes&>(cors_) : routes_,
+               config_.gateway.max_message,
+               config_.gateway.protocols.websocket ? &websockets_ : nullptr},
         listener_(loop_, log_, front_),
         signals_(loop_.io(), SIGTERM, SIGINT),
         control_(loop_.io()) {}
@@ -96,6 +101,7 @@ class Gateway {
     } else {
       FLOW_RETURN_IF_ERROR(executors_.use_configured_addresses(config_));
     }
+    FLOW_RETURN_IF_ERROR(use_tls());
     FLOW_RETURN_IF_ERROR(listener_.listen(address));
     log_->debug("start server bound to {}:{}", address.host, listener_.port());
     wait_for_signal();
@@ -124,6 +130,28 @@ class Gateway {
     const Verdict& verdict = readiness_.verdict();
     notifier_.send({{std::string(core::notify_key::kFlowReady), verdict.ready ? "1" : "0"},
                     {"STATUS", verdict.ready ? "ready" : verdict.reason}});
+  }
+
+  // ---- TLS ----------------------------------------------------------------------------------
+
+  absl::Status use_tls() {
+    if (!config_.gateway.tls) return absl::OkStatus();
+    FLOW_ASSIGN_OR_RETURN(tls_, TlsFiles::load(config_));
+    if (!tls_->warning().empty()) log_->warn("{}", tls_->warning());
+    listener_.use_tls(*tls_);
+    return absl::OkStatus();
+  }
+
+  void refresh_tls() {
+    if (!tls_) return;
+    const absl::StatusOr<bool> renewed = tls_->refresh();
+    if (!renewed.ok()) {
+      log_->warn("the files of TLS changed, the old ones stay in use: {}",
+                 core::message(renewed.status()));
+    } else if (*renewed) {
+      log_->info("the files of TLS changed: new connections get the new ones");
+      if (!tls_->warning().empty()) log_->warn("{}", tls_->warning());
+    }
   }
 
   // ---- flow-host ----------------------------------------------------------------------------
@@ -204,6 +232,7 @@ class Gateway {
     const Clock::time_point now = Clock::now();
     listener_.sweep(now);
     executors_.sweep(now);
+    refresh_tls();
     sweep_.set(loop_.alarms(), now + limits::kSweepInterval, [this] { sweep(); });
   }
 
@@ -217,9 +246,13 @@ class Gateway {
   Executors executors_;
   Readiness readiness_;
   ServiceContext context_;
+  DeepDryRun deep_dry_run_;
   Services services_;
   Routes routes_;
+  Cors cors_;
+  WebSocketServices websockets_;
   Front front_;
+  std::unique_ptr<TlsFiles> tls_;
   Listener listener_;
   asio::signal_set signals_;
   asio::posix::stream_descriptor control_;

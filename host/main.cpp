@@ -9,10 +9,9 @@
 #include "CLI/CLI.hpp"
 #include "core/config.hpp"
 #include "core/status.hpp"
+#include "core/text.hpp"
 #include "core/version.hpp"
-#include "fmt/format.h"
 #include "host/executor/serve.hpp"
-#include "host/plugin/resolve.hpp"
 #include "host/supervisor/serve_command.hpp"
 #include "host/supervisor/supervise.hpp"
 
@@ -55,23 +54,14 @@ void declare(CLI::App& app, CommandLine& line) {
 }
 
 int fail(const absl::Status& status) {
-  std::fputs(host::error_lines(core::message(status)).c_str(), stderr);
+  std::fputs(core::error_lines(core::message(status)).c_str(), stderr);
   return kExitError;
-}
-
-int check(const core::FlowConfig& config) {
-  const auto plugins = host::resolve_plugins(config);
-  if (!plugins.ok()) return fail(plugins.status());
-  const std::size_t count = config.executors.size();
-  std::puts(
-      fmt::format("{}: ok ({} executor{})", config.file, count, count == 1 ? "" : "s").c_str());
-  return 0;
 }
 
 int run(const CommandLine& line) {
   const auto config = core::load_config(line.config, core::process_environment());
   if (!config.ok()) return fail(config.status());
-  if (line.check) return check(*config);
+  if (line.check) return host::check(*config);
   if (line.executors.empty()) return host::supervise(*config);
   const auto specs = host::serve_specs(*config, line.executors, line.replica, line.listens);
   if (!specs.ok()) return fail(specs.status());
@@ -90,7 +80,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
-    std::fputs(host::error_lines(error.what()).c_str(), stderr);
+    std::fputs(core::error_lines(error.what()).c_str(), stderr);
     std::fputs("run flow-host --help for what it understands\n", stderr);
     return kExitUsage;
   }

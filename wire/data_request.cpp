@@ -126,6 +126,19 @@ absl::StatusOr<DataRequestView> scan_data_request(std::string_view payload) {
   return view;
 }
 
+std::string_view find_request_id(std::string_view payload) {
+  WireReader message(payload);
+  while (const auto field = message.next()) {
+    if (field->number != kHeader || field->type != WireType::Bytes) continue;
+    WireReader header(field->bytes);
+    while (const auto inner = header.next()) {
+      if (inner->number != kRequestId || inner->type != WireType::Bytes) continue;
+      return core::is_valid_utf8(inner->bytes) ? inner->bytes : std::string_view();
+    }
+  }
+  return {};
+}
+
 absl::StatusOr<std::string> canonicalise_data_request(std::string_view payload) {
   jina::DataRequestProto message;
   if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {

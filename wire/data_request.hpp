@@ -35,6 +35,10 @@ struct DataRequestView {
 // field that occurs once by rights occurs again (protobuf would merge those; see canonicalise).
 absl::StatusOr<DataRequestView> scan_data_request(std::string_view payload);
 
+// The id that a message is told by, although something else in it may be wrong; empty if it cannot
+// be made out.
+std::string_view find_request_id(std::string_view payload);
+
 // The same message with each field once, by parsing and serialising it with libprotobuf: for the
 // rare client that sends a concatenation. An error if it is no DataRequestProto.
 absl::StatusOr<std::string> canonicalise_data_request(std::string_view payload);

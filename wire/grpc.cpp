@@ -50,7 +50,7 @@ absl::StatusOr<bool> MessageReader::take(std::string_view& bytes) {
     message_.append(bytes.substr(0, part));
     bytes.remove_prefix(part);
     if (message_.size() < kFramePrefix) return false;
-    if (message_[0] != 0) {
+    if (message_[0] != 0 && !(message_[0] == 1 && takes_compressed_)) {
       return core::error(absl::StatusCode::kInternal,
                          message_[0] == 1
                              ? "message is compressed, but grpc-encoding names no compression"

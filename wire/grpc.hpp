@@ -32,6 +32,10 @@ class MessageReader {
  public:
   explicit MessageReader(std::uint64_t message_max) : message_max_(message_max) {}
 
+  // Before the first bytes: messages may be compressed (see compression.hpp). They are given as
+  // they come.
+  void take_compressed() { takes_compressed_ = true; }
+
   // Takes bytes off the front, up to the end of a message: which is given once it is complete.
   absl::StatusOr<std::optional<std::string>> next(std::string_view& bytes) {
     absl::StatusOr<bool> complete = take(bytes);
@@ -59,6 +63,7 @@ class MessageReader {
   absl::StatusOr<bool> take(std::string_view& bytes);
 
   std::uint64_t message_max_;
+  bool takes_compressed_ = false;
   std::uint64_t missing_ = 0;  // payload bytes still to come, valid once the prefix is there
   std::string message_;
 };

@@ -250,15 +250,16 @@ std::string_view JsonCursor::string() {
     }
     if (!std::exchange(escaped, true)) unescaped_.clear();
     unescaped_ += piece;
-    if (!escape()) return {};
+    if (!escape(quote)) return {};
   }
 }
 
-bool JsonCursor::escape() {
+bool JsonCursor::escape(std::size_t quote) {
   const std::size_t backslash = position_;
   ++position_;
+  if (position_ == text_.size()) return syntax_error(quote, "Unterminated string starting at");
   const char c = current();
-  if (position_ < text_.size()) ++position_;
+  ++position_;
   switch (c) {
     case '"':
     case '\\':
@@ -286,7 +287,7 @@ bool JsonCursor::escape() {
       return syntax_error(backslash, "Invalid \\escape");
   }
   std::optional<std::uint32_t> code = hex4();
-  if (!code) return syntax_error(backslash, "Invalid \\uXXXX escape");
+  if (!code) return syntax_error(backslash + 1, "Invalid \\uXXXX escape");
   if (*code >= 0xd800 && *code < 0xe000) {
     const bool pair = *code < 0xdc00 && text_.substr(position_, 2) == "\\u";
     if (pair) position_ += 2;

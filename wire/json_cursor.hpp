@@ -83,7 +83,8 @@ class JsonCursor {
   bool enter(Kind kind);
   bool separator(char close);
   bool literal(std::string_view word);
-  bool escape();
+  // At a backslash, in the string that starts at `quote`.
+  bool escape(std::size_t quote);
   std::optional<std::uint32_t> hex4();
   bool valid_piece(std::string_view piece, bool ascii);
   // False, so that it can be returned.

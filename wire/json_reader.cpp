@@ -168,21 +168,15 @@ class Reader {
   }
 
   void data() {
-    nested(
-        schema::kRequestData.number,
-        [&] {
-          nested(
-              schema::Content::kDocsFieldNumber,
-              [&] {
-                if (cursor_.kind() == Kind::Object) {
-                  docs_object();
-                } else {
-                  documents(schema::kDocumentsMember.number, kDocumentDepth, Relation::Root, {});
-                }
-              },
-              cursor_.remaining());
-        },
-        cursor_.remaining());
+    const OpenField content = open_field(out_, schema::kRequestData.number, cursor_.remaining());
+    const OpenField docs = open_field(out_, schema::Content::kDocsFieldNumber, cursor_.remaining());
+    if (cursor_.kind() == Kind::Object) {
+      docs_object();
+    } else {
+      documents(schema::kDocumentsMember.number, kDocumentDepth, Relation::Root, {});
+    }
+    close_field(out_, docs);
+    close_field(out_, content);
   }
 
   // {"docs":[...]}

@@ -47,26 +47,28 @@ class TensorReader {
       : cursor_(cursor), buffer_(buffer), start_(buffer.size()) {}
 
   void read(std::size_t level = 0) {
-    switch (cursor_.kind()) {
+    const Kind kind = cursor_.kind();
+    const std::size_t start = cursor_.position();
+    switch (kind) {
       case Kind::None:
         break;
       case Kind::List:
         list(level);
         break;
       case Kind::Number:
-        if (is_leaf(level)) number(cursor_.number());
+        if (is_leaf(level)) number(cursor_.number(), start);
         break;
       case Kind::Null:
         if (is_leaf(level)) {
           cursor_.take_null();
-          number({std::numeric_limits<double>::quiet_NaN(), std::nullopt});
+          number({std::numeric_limits<double>::quiet_NaN(), std::nullopt}, start);
         }
         break;
       case Kind::Boolean:
-        if (is_leaf(level)) boolean();
+        if (is_leaf(level)) boolean(start);
         break;
       default:
-        cursor_.fail(cursor_.position(), "expected nested lists of numbers", "type_error.list");
+        cursor_.fail(start, "expected nested lists of numbers", "type_error.list");
     }
   }
 
@@ -89,8 +91,8 @@ class TensorReader {
   void ragged() {
     cursor_.fail(cursor_.position(), "ragged: lists side by side must have the same shape");
   }
-  void mixed() {
-    cursor_.fail(cursor_.position(), "booleans and numbers do not go into one array");
+  void mixed(std::size_t element) {
+    cursor_.fail(element, "booleans and numbers do not go into one array");
   }
 
   // The first element says how many dimensions there are.
@@ -121,8 +123,8 @@ class TensorReader {
     }
   }
 
-  void number(JsonCursor::Number number) {
-    if (elements_ == Elements::Booleans) return mixed();
+  void number(JsonCursor::Number number, std::size_t start) {
+    if (elements_ == Elements::Booleans) return mixed(start);
     if (elements_ == Elements::None) elements_ = Elements::Integers;
     if (elements_ == Elements::Integers && !number.integer) {
       elements_ = Elements::Floats;
@@ -135,9 +137,9 @@ class TensorReader {
     }
   }
 
-  void boolean() {
+  void boolean(std::size_t start) {
     if (elements_ == Elements::None) elements_ = Elements::Booleans;
-    if (elements_ != Elements::Booleans) return mixed();
+    if (elements_ != Elements::Booleans) return mixed(start);
     buffer_ += cursor_.boolean() ? '\1' : '\0';
   }
 

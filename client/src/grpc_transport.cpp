@@ -77,6 +77,8 @@ class Connection {
     arguments_.SetMaxReceiveMessageSize(message_max);
     arguments_.SetMaxSendMessageSize(-1);  // the server says what it takes
     arguments_.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    // As over HTTP, and as the reference has it: a proxy is rarely meant for a Flow.
+    arguments_.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     // How long connecting may take goes by this name, too.
     const auto connect = std::chrono::duration_cast<std::chrono::milliseconds>(std::clamp<Duration>(
         options.connect_timeout, std::chrono::milliseconds(1), std::chrono::hours(1)));

@@ -2,7 +2,6 @@
 #include "gateway/executors/executors.hpp"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "core/status.hpp"
@@ -20,7 +19,9 @@ Executors::Executors(Loop& loop, const core::Logger& log, const core::FlowConfig
       replicas.push_back(std::make_unique<Replica>(
           loop, log,
           Replica::Options{executor->name, index, config.health, config.gateway.max_message},
-          on_change));
+          on_change, [this, position = names_.size() - 1](const jina::EndpointsProto& discovered) {
+            endpoints_.set(position, names_[position], discovered);
+          }));
     }
   }
 }
@@ -70,20 +71,6 @@ FlowView Executors::view(bool draining) const {
     flow.executors.push_back(view_of(executor));
   }
   return flow;
-}
-
-bool Executors::serves(std::size_t executor, std::string_view endpoint) const {
-  const auto& endpoints = replicas_[executor].front()->endpoints();
-  return endpoints.empty() || endpoints.contains(endpoint) || endpoints.contains("/default");
-}
-
-std::vector<std::string> Executors::endpoints() const {
-  std::set<std::string> all;
-  for (const auto& replicas : replicas_) {
-    const auto& endpoints = replicas.front()->endpoints();
-    all.insert(endpoints.begin(), endpoints.end());
-  }
-  return {all.begin(), all.end()};
 }
 
 Replica* Executors::least_loaded(std::size_t executor) {

@@ -9,6 +9,7 @@
 
 #include "core/config.hpp"
 #include "core/log.hpp"
+#include "gateway/executors/endpoints.hpp"
 #include "gateway/executors/replica.hpp"
 #include "gateway/readiness/verdict.hpp"
 
@@ -32,9 +33,8 @@ class Executors {
   }
   FlowView view(bool draining) const;
   ExecutorView view_of(std::size_t executor) const;
-  bool serves(std::size_t executor, std::string_view endpoint) const;
-  // All endpoints of all executors, sorted, each once.
-  std::vector<std::string> endpoints() const;
+  // What they have said that they serve.
+  const Endpoints& endpoints() const { return endpoints_; }
   // The ready replica with the fewest calls in flight; nullptr if none is ready.
   Replica* least_loaded(std::size_t executor);
 
@@ -43,6 +43,7 @@ class Executors {
  private:
   core::Logger log_;
   std::vector<std::string> names_;
+  Endpoints endpoints_;
   std::vector<std::vector<std::unique_ptr<Replica>>> replicas_;  // by executor
   std::size_t turn_ = 0;  // breaks ties, so that equals take turns
 };

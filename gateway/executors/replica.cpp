@@ -11,7 +11,6 @@
 #include "core/limits.hpp"
 #include "core/time_text.hpp"
 #include "grpc/health/v1/health.pb.h"
-#include "jina.pb.h"
 #include "wire/grpc.hpp"
 
 namespace flow::gateway {
@@ -55,16 +54,15 @@ class Replica::DiscoverCall final : public ClientCall {
 
  private:
   void on_reply(std::string framed) override {
-    jina::EndpointsProto answer;
-    if (parse(answer, framed)) endpoints_ = {answer.endpoints().begin(), answer.endpoints().end()};
+    if (!parse(endpoints_, framed)) endpoints_.Clear();
   }
   void on_done(const absl::Status& status) override {
     if (status.code() == absl::StatusCode::kUnavailable) return;  // the connection is lost
-    replica_.on_discovered(std::move(endpoints_));
+    replica_.on_discovered(endpoints_);
   }
 
   Replica& replica_;
-  std::set<std::string, std::less<>> endpoints_;
+  jina::EndpointsProto endpoints_;
 };
 
 // Its own word on its health, pushed whenever it changes.
@@ -94,12 +92,14 @@ class Replica::WatchCall final : public ClientCall {
   Replica& replica_;
 };
 
-Replica::Replica(Loop& loop, core::Logger log, Options options, std::function<void()> on_change)
+Replica::Replica(Loop& loop, core::Logger log, Options options, std::function<void()> on_change,
+                 OnDiscovered on_discovered)
     : loop_(loop),
       log_(std::move(log)),
       options_(std::move(options)),
       name_(fmt::format("{}/rep-{}", options_.executor, options_.index)),
       on_change_(std::move(on_change)),
+      on_discovered_(std::move(on_discovered)),
       liveness_(options_.health, now()),
       published_(liveness_.status()) {}
 
@@ -201,8 +201,8 @@ void Replica::on_connected(Socket socket) {
   changed();
 }
 
-void Replica::on_discovered(std::set<std::string, std::less<>> endpoints) {
-  endpoints_ = std::move(endpoints);
+void Replica::on_discovered(const jina::EndpointsProto& endpoints) {
+  on_discovered_(endpoints);
   watch_ = std::make_unique<WatchCall>(*this);
   session_->call(*watch_, kWatchPath, wire::frame(""), std::nullopt);
 }

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "core/config.hpp"
@@ -16,6 +15,7 @@
 #include "gateway/http2/client_session.hpp"
 #include "gateway/net/connection.hpp"
 #include "gateway/readiness/verdict.hpp"
+#include "jina.pb.h"
 
 namespace flow::gateway {
 
@@ -30,8 +30,12 @@ class Replica {
     std::uint64_t message_max = 0;
   };
 
-  // `on_change` is called after each change of status() or endpoints().
-  Replica(Loop& loop, core::Logger log, Options options, std::function<void()> on_change);
+  using OnDiscovered = std::function<void(const jina::EndpointsProto&)>;
+
+  // `on_change` is called after each change of its status, `on_discovered` whenever it has said
+  // what it serves.
+  Replica(Loop& loop, core::Logger log, Options options, std::function<void()> on_change,
+          OnDiscovered on_discovered);
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
   ~Replica();
@@ -43,9 +47,6 @@ class Replica {
 
   bool ready() const { return liveness_.ready() && session_ != nullptr; }
   ReplicaView view() const;
-  // Empty until it was asked: then it is taken to serve everything.
-  const std::set<std::string, std::less<>>& endpoints() const { return endpoints_; }
-
   std::size_t in_flight() const { return in_flight_; }
   // Requires ready(). As Http2ClientSession::call.
   void call(ClientCall& call, std::string_view path, std::string framed,
@@ -69,7 +70,7 @@ class Replica {
   void on_disconnected(const std::string& why);
   // The connection takes no more calls: it ends with the last one that it has, then we dial again.
   void retire();
-  void on_discovered(std::set<std::string, std::less<>> endpoints);
+  void on_discovered(const jina::EndpointsProto& endpoints);
   void tick();
   void changed();
 
@@ -78,11 +79,11 @@ class Replica {
   const Options options_;
   const std::string name_;
   std::function<void()> on_change_;
+  OnDiscovered on_discovered_;
   std::string address_name_;
   core::NetAddress dial_;
   Liveness liveness_;
   ReplicaStatus published_;
-  std::set<std::string, std::less<>> endpoints_;
   std::size_t in_flight_ = 0;
   CallStats stats_{Clock::now()};
 

@@ -16,7 +16,7 @@ namespace flow::gateway {
 class HeaderFields {
  public:
   // Every name that is kept.
-  static constexpr std::array<std::string_view, 14> kNames = {
+  static constexpr std::array<std::string_view, 16> kNames = {
       "__prefetch__",
       "__results_in_order__",
       "accept",
@@ -25,10 +25,12 @@ class HeaderFields {
       "access-control-request-method",
       "content-encoding",
       "content-type",
+      "cookie",
       "flow-dry-run",
       "grpc-accept-encoding",
       "grpc-encoding",
       "grpc-timeout",
+      "if-none-match",
       "origin",
       "traceparent",
   };

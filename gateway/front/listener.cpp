@@ -9,6 +9,7 @@
 #include "core/status.hpp"
 #include "fmt/format.h"
 #include "gateway/front/detecting_session.hpp"
+#include "gateway/tls/tls_session.hpp"
 
 namespace flow::gateway {
 
@@ -78,14 +79,23 @@ void Listener::admit(Socket socket) {
   full_ = false;
   auto connection = std::make_shared<Connection>(loop_, std::move(socket));
   connections_.insert(connection);
-  connection->start(std::make_unique<DetectingSession>(loop_, front_, *connection),
+  connection->start(make_session(*connection),
                     [this, key = std::weak_ptr(connection)](const absl::Status& why) {
-                      log_->trace("connection closed: {}", core::message(why));
+                      // That somebody went away is nothing; what he did wrong, he may ask us about.
+                      const bool wrong = !why.ok() && !absl::IsUnavailable(why);
+                      log_->log(wrong ? spdlog::level::debug : spdlog::level::trace,
+                                "connection closed: {}", core::message(why));
                       connections_.erase(key.lock());
                       if (connections_.empty() && on_drained_) {
                         std::exchange(on_drained_, nullptr)();
                       }
                     });
+}
+
+std::unique_ptr<Session> Listener::make_session(OutputSignal& output) {
+  auto session = std::make_unique<DetectingSession>(loop_, front_, output);
+  if (tls_ == nullptr) return session;
+  return std::make_unique<TlsSession>(tls_->context(), std::move(session), output);
 }
 
 void Listener::drain(std::function<void()> on_drained) {

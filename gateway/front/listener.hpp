@@ -11,6 +11,7 @@
 #include "core/net_address.hpp"
 #include "gateway/front/service.hpp"
 #include "gateway/net/connection.hpp"
+#include "gateway/tls/tls_files.hpp"
 
 namespace flow::gateway {
 
@@ -21,6 +22,9 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
   ~Listener();
+
+  // Of every connection from now on. `tls` stays valid as long as this.
+  void use_tls(const TlsFiles& tls) { tls_ = &tls; }
 
   // Binds and listens; a host is an IP address or "localhost". Port 0: any free one.
   absl::Status listen(const core::NetAddress& address);
@@ -38,10 +42,12 @@ class Listener {
 
   void accept();
   void admit(Socket socket);
+  std::unique_ptr<Session> make_session(OutputSignal& output);
 
   Loop& loop_;
   core::Logger log_;
   const Front& front_;
+  const TlsFiles* tls_ = nullptr;  // plain text
   Acceptor acceptor_;
   std::uint16_t port_ = 0;
   std::unordered_set<std::shared_ptr<Connection>> connections_;

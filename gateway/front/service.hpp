@@ -18,6 +18,8 @@
 // knows on which protocol it is asked.
 namespace flow::gateway {
 
+class WebSockets;
+
 // ---- gRPC ---------------------------------------------------------------------------------------
 
 // One gRPC call as its method sees it. Valid as long as the handler lives.
@@ -35,6 +37,10 @@ class GrpcCall {
   virtual const HeaderFields& metadata() const = 0;
   // Bytes of answers that the caller has not taken yet.
   virtual std::size_t unsent() const = 0;
+  // Counts bytes that a streaming handler keeps for this call beyond on_message(), together with
+  // what its connection holds already. False, and nothing counted: they are too many.
+  virtual bool hold(std::uint64_t bytes) = 0;
+  virtual void let_go(std::uint64_t bytes) = 0;
 };
 
 // The method's side of one call. Destroyed when the call is over, however it ended: answered,
@@ -49,9 +55,11 @@ class GrpcHandler {
   virtual bool streaming() const { return false; }
   // Asked before each message. While the answer is no, the caller is held back by HTTP/2's flow
   // control. So it is while many of the answers to it are unread.
-  virtual bool wants_message() const { return true; }
+  virtual bool wants_message() { return true; }
   // The caller has taken some of what was sent.
   virtual void on_sent() {}
+  // The gateway stops: what is underway is finished, what would go on for ever ends itself.
+  virtual void on_drain() {}
 };
 
 class GrpcServices {
@@ -112,7 +120,8 @@ class HttpRoutes {
 struct Front {
   GrpcServices& grpc;
   HttpRoutes& http;
-  std::uint64_t message_max;  // bytes of one gRPC message or HTTP body
+  std::uint64_t message_max;         // bytes of one gRPC or WebSocket message or HTTP body
+  WebSockets* websockets = nullptr;  // front/websocket.hpp; nullptr: there are none
 };
 
 }  // namespace flow::gateway

@@ -44,14 +44,51 @@ absl::Status final_status(const std::string& http_status, const std::string& grp
 ClientCall::~ClientCall() { cancel(); }
 
 void ClientCall::cancel() {
+  if (gone_ != nullptr) *std::exchange(gone_, nullptr) = true;
+  unread_ = {};
+  ended_.reset();
   if (Http2ClientSession* session = std::exchange(session_, nullptr)) {
     session->cancel(stream_, *this);
   }
 }
 
+bool ClientCall::deliver(std::string_view& bytes) {
+  bool gone = false;
+  gone_ = &gone;
+  const std::size_t before = bytes.size();
+  while (!bytes.empty() && !error_ && wants_reply()) {
+    absl::StatusOr<std::optional<std::string>> reply = reader_->next(bytes);
+    if (!reply.ok()) {
+      error_ = reply.status();
+      if (session_ != nullptr) session_->reset(stream_);
+    } else if (*reply) {
+      on_reply(*std::move(*reply));
+      if (gone) return false;
+    }
+  }
+  gone_ = nullptr;
+  if (session_ != nullptr) session_->consume(stream_, before - bytes.size());
+  return true;
+}
+
+void ClientCall::reply_wanted() {
+  if (gone_ != nullptr) return;  // deliver() runs and will ask
+  if (!unread_.empty()) {
+    wire::Backlog unread = std::exchange(unread_, {});
+    std::string_view bytes = unread.view();
+    if (!deliver(bytes)) return;
+    unread.keep_last(bytes.size());
+    unread_ = std::move(unread);
+  }
+  if (ended_ && (unread_.empty() || error_)) complete(error_ ? *error_ : *ended_);
+}
+
 void ClientCall::complete(const absl::Status& status) {
+  const absl::Status copy = status;  // it may be a member
   session_ = nullptr;
-  on_done(status);
+  unread_ = {};
+  ended_.reset();
+  on_done(copy);
 }
 
 struct Http2ClientSession::Callbacks {
@@ -82,17 +119,16 @@ struct Http2ClientSession::Callbacks {
 
   static int on_data(nghttp2_session* session, std::uint8_t, std::int32_t id,
                      const std::uint8_t* data, std::size_t size, void*) {
-    nghttp2_session_consume(session, id, size);
+    // What one call does not take holds up no other.
+    nghttp2_session_consume_connection(session, size);
     ClientCall* call = find(session, id);
-    if (call == nullptr || call->error_) return 0;
-    const absl::Status status = call->reader_->feed(view(data, size), [&](std::string framed) {
-      // An earlier message of the same frame may have made the owner let go.
-      if (find(session, id) != nullptr) call->on_reply(std::move(framed));
-    });
-    if (!status.ok() && find(session, id) != nullptr) {
-      call->error_ = status;
-      nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
+    if (call == nullptr || call->error_) {
+      nghttp2_session_consume_stream(session, id, size);
+      return 0;
     }
+    std::string_view bytes = view(data, size);
+    if (call->unread_.empty() && !call->deliver(bytes)) return 0;
+    call->unread_.append(bytes);
     return 0;
   }
 
@@ -102,9 +138,15 @@ struct Http2ClientSession::Callbacks {
     if (call == nullptr) return 0;
     nghttp2_session_set_stream_user_data(session, id, nullptr);
     self(user).calls_.erase(call);
-    call->complete(call->error_ ? *call->error_
-                                : final_status(call->http_status_, call->grpc_status_,
-                                               call->grpc_message_, error_code));
+    const absl::Status status = call->error_ ? *call->error_
+                                             : final_status(call->http_status_, call->grpc_status_,
+                                                            call->grpc_message_, error_code);
+    if (call->unread_.empty() || call->error_) {
+      call->complete(status);
+    } else {
+      call->session_ = nullptr;
+      call->ended_ = status;
+    }
     return 0;
   }
 
@@ -182,6 +224,8 @@ void Http2ClientSession::call(ClientCall& call, std::string_view path, std::stri
   call.out_ = std::move(framed);
   call.out_sent_ = 0;
   call.error_.reset();
+  call.ended_.reset();
+  call.unread_ = {};
   call.http_status_.clear();
   call.grpc_status_.clear();
   call.grpc_message_.clear();
@@ -213,7 +257,17 @@ void Http2ClientSession::call(ClientCall& call, std::string_view path, std::stri
 void Http2ClientSession::cancel(std::int32_t stream, ClientCall& call) {
   calls_.erase(&call);
   nghttp2_session_set_stream_user_data(session_.get(), stream, nullptr);
+  reset(stream);
+}
+
+void Http2ClientSession::reset(std::int32_t stream) {
   nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
+  output_.output_ready();
+}
+
+void Http2ClientSession::consume(std::int32_t stream, std::size_t bytes) {
+  if (bytes == 0) return;
+  nghttp2_session_consume_stream(session_.get(), stream, bytes);
   output_.output_ready();
 }
 

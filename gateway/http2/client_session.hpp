@@ -10,6 +10,7 @@
 
 #include "gateway/http2/nghttp2.hpp"
 #include "gateway/net/session.hpp"
+#include "wire/backlog.hpp"
 #include "wire/grpc.hpp"
 
 namespace flow::gateway {
@@ -25,17 +26,26 @@ class ClientCall {
   ClientCall& operator=(const ClientCall&) = delete;
   virtual ~ClientCall();
 
-  bool running() const { return session_ != nullptr; }
+  bool running() const { return session_ != nullptr || ended_; }
   // Ends it without a word to its owner.
   void cancel();
 
  protected:
+  // May end or destroy this.
   virtual void on_reply(std::string framed) = 0;
+  // Asked before each reply. While the answer is no, the executor is held back by HTTP/2's flow
+  // control, and the end of the call waits as well.
+  virtual bool wants_reply() { return true; }
+  // It wants replies again. As on_reply().
+  void reply_wanted();
   // Exactly once unless cancelled, and the last thing that happens: may destroy this.
   virtual void on_done(const absl::Status& status) = 0;
 
  private:
   friend class Http2ClientSession;
+  // Hands replies over while they are wanted, and takes them off the front of `bytes`. False if
+  // that has ended or destroyed this.
+  bool deliver(std::string_view& bytes);
   void complete(const absl::Status& status);
 
   Http2ClientSession* session_ = nullptr;
@@ -43,6 +53,9 @@ class ClientCall {
   std::string out_;
   std::size_t out_sent_ = 0;
   std::optional<wire::MessageReader> reader_;
+  wire::Backlog unread_;  // bounded by the stream's window
+  bool* gone_ = nullptr;  // set by who ends this while deliver() runs, which looks at it
+  std::optional<absl::Status> ended_;  // the stream has, its replies are not all wanted yet
   std::optional<absl::Status> error_;  // ours, which goes before what the peer says
   std::string http_status_;
   std::string grpc_status_;
@@ -80,6 +93,8 @@ class Http2ClientSession final : public Session {
   struct Callbacks;
 
   void cancel(std::int32_t stream, ClientCall& call);
+  void reset(std::int32_t stream);
+  void consume(std::int32_t stream, std::size_t bytes);
 
   OutputSignal& output_;
   const std::string authority_;

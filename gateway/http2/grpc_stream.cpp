@@ -13,7 +13,7 @@ namespace limits = core::limits;
 namespace {
 
 constexpr std::string_view kContentType = "application/grpc";
-constexpr std::string_view kAcceptEncoding = "identity";
+constexpr std::string_view kAcceptEncoding = "identity, deflate, gzip";
 
 }  // namespace
 
@@ -24,7 +24,7 @@ GrpcStream::GrpcStream(Http2Connection& connection, std::int32_t id, RequestHead
 
 // ---- the request --------------------------------------------------------------------------------
 
-absl::Status GrpcStream::check() const {
+absl::Status GrpcStream::check() {
   if (header_.too_large()) {
     return core::error(absl::StatusCode::kResourceExhausted,
                        fmt::format("header of {} bytes is larger than the limit of {}",
@@ -34,11 +34,20 @@ absl::Status GrpcStream::check() const {
     return core::error(absl::StatusCode::kInternal,
                        fmt::format("gRPC is called with POST, not {}", header_.method));
   }
-  const std::string_view encoding = header_.fields.get("grpc-encoding");
-  if (!encoding.empty() && encoding != "identity") {
-    return core::error(
-        absl::StatusCode::kUnimplemented,
-        fmt::format("grpc-encoding \"{}\" is not supported; use \"identity\"", encoding));
+  const std::string_view name = header_.fields.get("grpc-encoding");
+  if (name.empty()) return absl::OkStatus();
+  const auto encoding = wire::parse_encoding(name);
+  if (!encoding) {
+    return core::error(absl::StatusCode::kUnimplemented,
+                       fmt::format("grpc-encoding \"{}\" is not supported; use one of \"{}\"", name,
+                                   kAcceptEncoding));
+  }
+  encoding_ = *encoding;
+  if (encoding_ == wire::Encoding::Identity) return absl::OkStatus();
+  reader_.take_compressed();
+  // Who spares its own bytes is glad of ours; nobody else pays for it.
+  if (wire::accepts(header_.fields.get("grpc-accept-encoding"), encoding_)) {
+    answer_encoding_ = encoding_;
   }
   return absl::OkStatus();
 }
@@ -63,7 +72,7 @@ void GrpcStream::open() {
 
 void GrpcStream::on_data(std::string_view bytes) {
   if (!finished_) {
-    made_progress();
+    heard();
     if (!count(bytes.size())) return consume(bytes.size());
     if (unread_.empty()) deliver(bytes);
   }
@@ -74,8 +83,9 @@ void GrpcStream::on_data(std::string_view bytes) {
   }
 }
 
-bool GrpcStream::takes_input() const {
-  return out_left() <= static_cast<std::size_t>(limits::kStreamWindow) && handler_->wants_message();
+bool GrpcStream::takes_input() {
+  return !inflater_ && out_left() <= static_cast<std::size_t>(limits::kStreamWindow) &&
+         handler_->wants_message();
 }
 
 void GrpcStream::deliver(std::string_view& bytes) {
@@ -86,10 +96,7 @@ void GrpcStream::deliver(std::string_view& bytes) {
     if (!message.ok()) {
       finish(message.status());
     } else if (*message) {
-      const std::size_t size = (*message)->size();
-      handler_->on_message(*std::move(*message));
-      // A unary method keeps its message until it is answered; a stream accounts for its own.
-      if (handler_->streaming()) let_go(size);
+      take_message(*std::move(*message));
     }
   }
   consume(before - bytes.size());
@@ -97,19 +104,54 @@ void GrpcStream::deliver(std::string_view& bytes) {
 }
 
 void GrpcStream::deliver_unread() {
-  if (delivering_ || finished_ || !handler_) return;
+  if (delivering_ || finished_) return;
   if (!unread_.empty()) {
-    std::string_view bytes = unread_;
+    // Out of the way while it is looked at: finish() gives away what is unread.
+    wire::Backlog unread = std::exchange(unread_, {});
+    std::string_view bytes = unread.view();
     deliver(bytes);
-    unread_.erase(0, unread_.size() - bytes.size());
+    if (finished_) return consume(bytes.size());
+    unread.keep_last(bytes.size());
+    unread_ = std::move(unread);
   }
-  if (request_ended() && unread_.empty() && !finished_) on_end();
+  if (request_ended()) on_end();
+}
+
+void GrpcStream::take_message(std::string framed) {
+  if (!wire::is_compressed(framed)) return hand_over(std::move(framed));
+  inflater_ = std::make_unique<wire::Inflater>(encoding_, std::move(framed),
+                                               connection().front.message_max);
+  if (count(inflater_->size())) inflate();
+}
+
+void GrpcStream::inflate() {
+  const std::size_t before = inflater_->size();
+  const absl::StatusOr<bool> complete = inflater_->step(limits::kInflateSlice);
+  if (!complete.ok()) return finish(complete.status());
+  if (!count(inflater_->size() - before)) return;
+  if (!*complete) {
+    return inflate_alarm_.set(connection().loop.alarms(), Clock::now(), [this] {
+      delivering_ = true;
+      inflate();
+      delivering_ = false;
+      deliver_unread();
+    });
+  }
+  const std::unique_ptr<wire::Inflater> inflater = std::move(inflater_);
+  let_go(inflater->compressed_size());
+  hand_over(inflater->take());
+}
+
+void GrpcStream::hand_over(std::string framed) {
+  // A unary method keeps its message until it is answered; a stream accounts for its own.
+  if (handler_->streaming()) let_go(framed.size());
+  handler_->on_message(std::move(framed));
 }
 
 void GrpcStream::input_wanted() { deliver_unread(); }
 
 void GrpcStream::on_end() {
-  if (finished_ || !unread_.empty() || std::exchange(end_told_, true)) return;
+  if (finished_ || inflater_ || !unread_.empty() || std::exchange(end_told_, true)) return;
   if (!reader_.at_boundary()) {
     return finish(
         core::error(absl::StatusCode::kInternal, "the request ended in the middle of a message"));
@@ -118,7 +160,7 @@ void GrpcStream::on_end() {
 }
 
 bool GrpcStream::waits_for_peer() const {
-  if (finished_ || request_ended() || !unread_.empty()) return false;
+  if (finished_ || request_ended() || inflater_ || !unread_.empty()) return false;
   return !handler_->streaming() || !reader_.at_boundary();
 }
 
@@ -130,9 +172,7 @@ void GrpcStream::time_out() {
 }
 
 void GrpcStream::drain() {
-  if (!finished_ && handler_->streaming()) {
-    finish(core::error(absl::StatusCode::kUnavailable, "the gateway is stopping"));
-  }
+  if (!finished_) handler_->on_drain();
 }
 
 bool GrpcStream::count(std::uint64_t bytes) {
@@ -145,19 +185,23 @@ bool GrpcStream::count(std::uint64_t bytes) {
 // ---- the answer ---------------------------------------------------------------------------------
 
 void GrpcStream::send(std::string framed) {
-  if (finished_ || !count(framed.size())) return;
+  if (finished_) return;
+  const bool compressing = answer_encoding_ != wire::Encoding::Identity;
+  if (compressing) framed = wire::compress(std::move(framed), answer_encoding_);
+  if (!count(framed.size())) return;
   if (!std::exchange(responded_, true)) {
     const std::array fields = {
         header(":status", "200", HeaderValue::Static),
         header("content-type", kContentType, HeaderValue::Static),
-        header("grpc-accept-encoding", kAcceptEncoding, HeaderValue::Static)};
-    submit_response(fields.data(), fields.size(), Body::Follows);
+        header("grpc-accept-encoding", kAcceptEncoding, HeaderValue::Static),
+        header("grpc-encoding", wire::name(answer_encoding_), HeaderValue::Static)};
+    submit_response(fields.data(), compressing ? 4 : 3, Body::Follows);
   }
   append_output(std::move(framed));
 }
 
 void GrpcStream::on_output_taken() {
-  if (finished_ || !handler_) return;
+  if (finished_) return;
   handler_->on_sent();
   deliver_unread();
 }
@@ -165,7 +209,9 @@ void GrpcStream::on_output_taken() {
 void GrpcStream::finish(const absl::Status& status) {
   if (std::exchange(finished_, true)) return;
   deadline_alarm_.cancel();
-  consume(std::exchange(unread_, std::string()).size());
+  inflate_alarm_.cancel();
+  inflater_.reset();
+  consume(std::exchange(unread_, {}).size());
   status_code_ = fmt::format_int(static_cast<int>(status.code())).str();
   status_message_ = wire::encode_message(core::message(status));
   if (responded_) return end_output();

@@ -28,7 +28,6 @@ class HttpStream final : public ServerStream, public HttpExchange {
   bool waits_for_peer() const override { return !answered_ && !request_ended(); }
   void submit_trailers(std::uint32_t*) override {}
 
-  void refuse(int status, std::string_view detail);
   enum class Length { Known, Open };
   void submit_head(const HttpResponse& response, Length length);
 

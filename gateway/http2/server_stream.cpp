@@ -25,7 +25,7 @@ void RequestHeader::add(std::string_view name, std::string_view value) {
 bool RequestHeader::too_large() const { return bytes > limits::kHeaderBytesMax; }
 
 ServerStream::ServerStream(Http2Connection& connection, std::int32_t id)
-    : connection_(connection), id_(id), progress_(Clock::now()) {}
+    : connection_(connection), id_(id), heard_(Clock::now()), taken_(heard_) {}
 
 ServerStream::~ServerStream() { connection_.held -= held_.bytes(); }
 
@@ -50,7 +50,7 @@ void ServerStream::submit_response(const nghttp2_nv* fields, std::size_t count, 
 
 void ServerStream::append_output(std::string bytes) {
   if (out_left() == 0) {
-    progress_ = Clock::now();  // from here on it is the peer's turn
+    taken_ = Clock::now();  // from here on it is the peer's turn
     out_ = std::move(bytes);
   } else {
     out_.erase(0, out_sent_);
@@ -88,7 +88,7 @@ ssize_t ServerStream::read(std::size_t length, std::uint32_t* flags) {
 void ServerStream::take(std::string& to, std::size_t size) {
   to.append(out_, out_sent_, size);
   out_sent_ += size;
-  progress_ = Clock::now();
+  taken_ = Clock::now();
   let_go(std::min<std::uint64_t>(size, held_.bytes()));
   if (!output_ended_) connection_.output_taken.push_back(id_);
 }
@@ -103,8 +103,7 @@ void ServerStream::consume(std::size_t bytes) {
 
 bool ServerStream::hold(std::uint64_t bytes) {
   BufferBudget& budget = connection_.loop.budget();
-  const bool fair = budget.used() < budget.left() || connection_.held + 2 * bytes <= budget.left();
-  if (!fair || !held_.grow(budget, bytes)) return false;
+  if (!budget.fair(bytes, connection_.held) || !held_.grow(budget, bytes)) return false;
   connection_.held += bytes;
   return true;
 }
@@ -115,8 +114,8 @@ void ServerStream::let_go(std::uint64_t bytes) {
 }
 
 bool ServerStream::stalled(Clock::time_point now) const {
-  if (now - progress_ <= limits::kStallTimeout) return false;
-  return out_left() > 0 || waits_for_peer();
+  if (out_left() > 0 && now - taken_ > limits::kStallTimeout) return true;
+  return now - heard_ > limits::kStallTimeout && waits_for_peer();
 }
 
 void ServerStream::give_up() {

@@ -80,7 +80,7 @@ class ServerStream {
   bool output_ended() const { return output_ended_; }
   std::size_t out_left() const { return out_.size() - out_sent_; }
 
-  void made_progress() { progress_ = Clock::now(); }
+  void heard() { heard_ = Clock::now(); }
   // Gives the peer credit to send as much again.
   void consume(std::size_t bytes);
   // Counts bytes of messages, of requests as of answers that a slow reader leaves here. False past
@@ -96,7 +96,10 @@ class ServerStream {
 
   Http2Connection& connection_;
   const std::int32_t id_;
-  Clock::time_point progress_;  // when the peer last said or took something
+  // When the peer last said something, and last took something or was offered it: who says much
+  // and takes nothing stalls as well.
+  Clock::time_point heard_;
+  Clock::time_point taken_;
   BufferBudget::Lease held_;
   std::string out_;
   std::size_t out_sent_ = 0;

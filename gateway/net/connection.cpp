@@ -20,6 +20,10 @@ namespace {
 // have the loop for itself.
 constexpr int kReadsPerRound = 4;
 
+absl::Status closed_by_peer() {
+  return core::error(absl::StatusCode::kUnavailable, "closed by the peer");
+}
+
 }  // namespace
 
 Connection::Connection(Loop& loop, Socket socket) : loop_(loop), socket_(std::move(socket)) {}
@@ -39,7 +43,7 @@ void Connection::output_ready() {
 }
 
 void Connection::wait_readable() {
-  if (readable_pending_ || closed_ || (!lingering_ && session_->paused())) return;
+  if (readable_pending_ || closed_ || peer_ended_ || (!lingering_ && session_->paused())) return;
   readable_pending_ = true;
   socket_.async_wait(Socket::wait_read, [this, keep = self()](const error_code& error) {
     readable_pending_ = false;
@@ -58,8 +62,9 @@ void Connection::on_readable() {
       return close(core::system_error(errno, "receive"));
     }
     if (size == 0) {
-      return close(lingering_ ? end_reason_
-                              : core::error(absl::StatusCode::kUnavailable, "closed by the peer"));
+      if (lingering_) return close(end_reason_);
+      peer_ended_ = true;
+      return flush();
     }
     if (!lingering_) {
       const absl::Status status =
@@ -82,6 +87,7 @@ void Connection::flush() {
       out_progress_ = Clock::now();
       session_->produce(out_, core::limits::kWriteBytesMax);
       if (out_.empty()) {
+        if (peer_ended_) return close(closed_by_peer());
         if (session_->finished() && !lingering_) close(absl::OkStatus());
         return wait_readable();
       }
@@ -91,7 +97,7 @@ void Connection::flush() {
     if (size < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) {
-        return close(core::system_error(errno, "send"));
+        return close(peer_ended_ ? closed_by_peer() : core::system_error(errno, "send"));
       }
       if (!std::exchange(writable_pending_, true)) {
         socket_.async_wait(Socket::wait_write, [this, keep = self()](const error_code& error) {

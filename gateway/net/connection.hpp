@@ -59,6 +59,7 @@ class Connection final : public Flushable, public OutputSignal {
   bool flush_pending_ = false;
   bool readable_pending_ = false;
   bool writable_pending_ = false;
+  bool peer_ended_ = false;  // it sends no more; what it may still read is written, then we hang up
   bool lingering_ = false;
   absl::Status end_reason_;
   bool closed_ = false;

@@ -79,6 +79,11 @@ class BufferBudget {
 
   std::uint64_t used() const { return used_; }
   std::uint64_t left() const { return max_ - used_; }
+  // May one who holds `held` take so much more? When the budget is short, nobody gets more than he
+  // leaves to all others.
+  bool fair(std::uint64_t bytes, std::uint64_t held) const {
+    return used() < left() || held + 2 * bytes <= left();
+  }
 
  private:
   std::uint64_t max_;

@@ -2,6 +2,7 @@
 #include "gateway/readiness/verdict.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/text.hpp"
 #include "core/time_text.hpp"
@@ -74,18 +75,6 @@ jina::StatusProto failure_status(const FlowView& flow) {
   return status;
 }
 
-// StatusProto as the reference's HTTP gateway writes it: numbers for enums, every member present.
-std::string status_json(const jina::StatusProto& status) {
-  const auto list = [](const auto& items) {
-    return "[" + join(items, ",", [](const std::string& item) { return quoted(item); }) + "]";
-  };
-  const auto& exception = status.exception();
-  return fmt::format(
-      R"({{"code":{},"description":{},"exception":{{"name":{},"args":{},"stacks":{},"executor":{}}}}})",
-      static_cast<int>(status.code()), quoted(status.description()), quoted(exception.name()),
-      list(exception.args()), list(exception.stacks()), quoted(exception.executor()));
-}
-
 std::string verbose_json(const FlowView& flow, const Verdict& verdict) {
   const auto replica_json = [](const ReplicaView& replica) {
     return fmt::format(
@@ -118,6 +107,17 @@ std::string reason_of(const FlowView& flow) {
 
 }  // namespace
 
+std::string status_json(const jina::StatusProto& status) {
+  const auto list = [](const auto& items) {
+    return "[" + join(items, ",", [](const std::string& item) { return quoted(item); }) + "]";
+  };
+  const auto& exception = status.exception();
+  return fmt::format(
+      R"({{"code":{},"description":{},"exception":{{"name":{},"args":{},"stacks":{},"executor":{}}}}})",
+      static_cast<int>(status.code()), quoted(status.description()), quoted(exception.name()),
+      list(exception.args()), list(exception.stacks()), quoted(exception.executor()));
+}
+
 bool ExecutorView::ready() const {
   return std::ranges::any_of(replicas, [](const ReplicaView& replica) {
     return replica.status.state == core::ReplicaState::Ready;
@@ -139,6 +139,14 @@ std::string failure_description(const ExecutorView& executor, CallFailure failur
       detail, executor.name, address_set(executor));
 }
 
+DryRunAnswer dry_run_success() {
+  return {true, wire::frame(""), R"({"code":0,"description":"","exception":null})"};
+}
+
+DryRunAnswer dry_run_failure(const jina::StatusProto& status) {
+  return {false, wire::frame(status.SerializeAsString()), status_json(status)};
+}
+
 std::shared_ptr<const Verdict> judge(const FlowView& flow) {
   auto verdict = std::make_shared<Verdict>();
   verdict->ready = !flow.draining;
@@ -146,15 +154,16 @@ std::shared_ptr<const Verdict> judge(const FlowView& flow) {
     verdict->executors_ready.push_back(executor.ready());
     verdict->ready = verdict->ready && executor.ready();
   }
-  if (verdict->ready) {
-    verdict->dry_run_grpc = wire::frame("");
-    verdict->dry_run_json = R"({"code":0,"description":"","exception":null})";
-  } else {
+  DryRunAnswer dry_run = dry_run_success();
+  if (!verdict->ready) {
     verdict->reason = reason_of(flow);
     const jina::StatusProto status = failure_status(flow);
-    verdict->dry_run_grpc = wire::frame(status.SerializeAsString());
-    verdict->dry_run_json = status_json(status);
+    const auto& evidence = status.exception().stacks();
+    verdict->evidence = {evidence.begin(), evidence.end()};
+    dry_run = dry_run_failure(status);
   }
+  verdict->dry_run_grpc = std::move(dry_run.grpc);
+  verdict->dry_run_json = std::move(dry_run.json);
   verdict->readyz_json =
       fmt::format(R"({{"ready":{},"reason":{}}})", verdict->ready, quoted(verdict->reason));
   verdict->readyz_verbose = verbose_json(flow, *verdict);

@@ -9,6 +9,10 @@
 #include "absl/status/status.h"
 #include "gateway/executors/liveness.hpp"
 
+namespace jina {
+class StatusProto;
+}
+
 // "Is the whole Flow ready?", computed when something changes and not when somebody asks: plain
 // values in, an immutable verdict out, already in the form in which it is sent.
 namespace flow::gateway {
@@ -40,7 +44,20 @@ struct Verdict {
   std::string readyz_json;     // GET /readyz
   std::string readyz_verbose;  // GET /readyz?verbose
   std::vector<bool> executors_ready;
+  std::vector<std::string> evidence;  // a line for each replica in the way
 };
+
+// As the reference's HTTP gateway writes it: numbers for enums, every member present.
+std::string status_json(const jina::StatusProto& status);
+
+// The answer to one dry run, in both forms in which it is sent.
+struct DryRunAnswer {
+  bool success = false;
+  std::string grpc;  // jina.StatusProto, framed
+  std::string json;
+};
+DryRunAnswer dry_run_success();
+DryRunAnswer dry_run_failure(const jina::StatusProto& status);
 
 std::shared_ptr<const Verdict> judge(const FlowView& flow);
 

@@ -51,26 +51,38 @@ absl::Status Route::set_target(std::string_view pattern) {
 Route::Step Route::start(std::string framed, wire::WallTime now) {
   started_ = now;
   message_ = std::move(framed);
-  if (const absl::Status status = scan(); !status.ok()) return Fail{status};
-  if (const absl::Status status = set_target(view_.target_executor); !status.ok()) {
+  if (const absl::Status status = scan(); !status.ok()) {
+    request_id_ = wire::find_request_id(wire::payload(message_));
     return Fail{status};
   }
   view_.status = {};  // a request has none, whatever its sender left in it
   request_id_ = view_.request_id.empty() ? context_.new_request_id() : view_.request_id;
+  if (const absl::Status status = set_target(view_.target_executor); !status.ok()) {
+    return Fail{status};
+  }
   if (view_.exec_endpoint) endpoint_ = *view_.exec_endpoint;
   timeout_ms_ = view_.timeout_ms;
   return proceed(now);
 }
 
+bool Route::calls(std::size_t executor) const {
+  const std::string& name = context_.executors[executor];
+  const bool targeted =
+      !target_ || target_->Match(name, 0, name.size(), re2::RE2::ANCHOR_START, nullptr, 0);
+  return targeted && context_.serves(executor, endpoint().value_or(kDefaultEndpoint));
+}
+
+bool Route::is_last() const {
+  for (std::size_t executor = next_; executor < context_.executors.size(); ++executor) {
+    if (calls(executor)) return false;
+  }
+  return true;
+}
+
 Route::Step Route::proceed(wire::WallTime now) {
   for (; next_ < context_.executors.size(); ++next_) {
-    const std::string& name = context_.executors[next_];
-    const bool targeted =
-        !target_ || target_->Match(name, 0, name.size(), re2::RE2::ANCHOR_START, nullptr, 0);
     hops_.push_back({next_, now, std::nullopt});
-    if (!targeted || !context_.serves(next_, endpoint().value_or(kDefaultEndpoint))) {
-      continue;  // passed over: its route has no end
-    }
+    if (!calls(next_)) continue;  // passed over: its route has no end
     // What the caller sent goes on as it is whenever there is nothing in it to hide.
     const bool untouched = view_.canonical && std::ranges::none_of(hops_, &Hop::answered);
     return Send{next_++, untouched ? std::move(message_)

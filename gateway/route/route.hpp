@@ -53,10 +53,16 @@ class Route {
   // The answer of the executor that was sent to last.
   Step on_answer(std::string framed, wire::WallTime now);
 
+  // Does nobody come after the executor that was sent to last, unless something fails?
+  bool is_last() const;
+
   // The caller's own limit for the whole of it, from the request's header; 0: none.
   std::uint32_t timeout_ms() const { return timeout_ms_; }
-  // The caller's, or one that was made for it.
+  // The caller's, or one that was made for it; empty if the request cannot be read.
   const std::string& request_id() const { return request_id_; }
+  std::optional<std::string_view> endpoint() const {
+    return endpoint_ ? std::optional<std::string_view>(*endpoint_) : std::nullopt;
+  }
 
  private:
   struct Hop {
@@ -69,11 +75,10 @@ class Route {
 
   absl::Status scan();
   absl::Status set_target(std::string_view pattern);
+  // Is a request sent to this executor, or does it pass it over?
+  bool calls(std::size_t executor) const;
   Step proceed(wire::WallTime now);
   Step answer(wire::WallTime now);
-  std::optional<std::string_view> endpoint() const {
-    return endpoint_ ? std::optional<std::string_view>(*endpoint_) : std::nullopt;
-  }
 
   const RouteContext& context_;
   std::string message_;         // framed: what travels at the moment

@@ -73,6 +73,7 @@ class WatchHandler final : public GrpcHandler {
   }
 
   bool streaming() const override { return true; }
+  void on_drain() override { call_.finish(stopping()); }
 
  private:
   void tell() {

@@ -1,32 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
-#include <utility>
+#include <string_view>
+#include <vector>
 
-#include "core/config.hpp"
+#include "gateway/executors/endpoints.hpp"
 #include "gateway/front/service.hpp"
-#include "gateway/readiness/readiness.hpp"
+#include "gateway/services/deep_dry_run.hpp"
+#include "gateway/services/http_data.hpp"
+#include "gateway/services/http_pages.hpp"
+#include "gateway/services/services.hpp"
 
 namespace flow::gateway {
 
-// What the gateway answers over plain HTTP. Confined to its loop.
+// What the gateway answers over plain HTTP, by path. Confined to its loop.
 class Routes final : public HttpRoutes {
  public:
-  // `report` makes what GET /executors answers.
-  Routes(const core::GatewayConfig& config, const Readiness& readiness,
-         std::function<std::string()> report)
-      : config_(config), readiness_(readiness), report_(std::move(report)) {}
+  // `endpoints` are those of the executors; all outlive this.
+  Routes(ServiceContext& context, const Endpoints& endpoints, DeepDryRun& deep_dry_run);
 
   std::unique_ptr<HttpHandler> open(HttpRequest request, HttpExchange& exchange) override;
 
  private:
-  HttpResponse answer(const HttpRequest& request) const;
+  // What may be done with a path that takes data.
+  struct Data {
+    std::vector<std::string_view> methods;
+    HttpDataPath path;
+  };
+  std::optional<Data> data_at(std::string_view path) const;
 
-  const core::GatewayConfig& config_;
-  const Readiness& readiness_;
-  const std::function<std::string()> report_;
+  ServiceContext& context_;
+  const Endpoints& endpoints_;
+  DeepDryRun& deep_dry_run_;
+  HttpPages pages_;
 };
 
 }  // namespace flow::gateway

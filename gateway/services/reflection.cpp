@@ -30,6 +30,7 @@ class ReflectionHandler final : public GrpcHandler {
 
   void on_end() override { call_.finish(absl::OkStatus()); }
   bool streaming() const override { return true; }
+  void on_drain() override { call_.finish(stopping()); }
 
  private:
   GrpcCall& call_;

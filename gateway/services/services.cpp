@@ -18,14 +18,16 @@ namespace flow::gateway {
 namespace {
 
 // What reflection lists and health knows: what is really served, and no more.
-constexpr std::array<std::string_view, 7> kOffered = {
+constexpr std::array<std::string_view, 9> kOffered = {
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
     "jina.JinaDiscoverEndpointsRPC",
     "jina.JinaGatewayDryRunRPC",
     "jina.JinaInfoRPC",
+    "jina.JinaRPC",
     "jina.JinaSingleDataRequestRPC",
+    "jina.JinaSingleDocumentRequestRPC",
 };
 
 }  // namespace
@@ -35,6 +37,10 @@ bool offers(std::string_view service) {
 }
 
 std::vector<std::string> offered_services() { return {kOffered.begin(), kOffered.end()}; }
+
+absl::Status stopping() {
+  return core::error(absl::StatusCode::kUnavailable, "the gateway is stopping");
+}
 
 std::map<std::string, std::string> version_info() {
   utsname system = {};
@@ -59,19 +65,26 @@ std::map<std::string, std::string> environment_info() {
   return settings;
 }
 
-Services::Services(ServiceContext& context) : context_(context) {
+Services::Services(ServiceContext& context, DeepDryRun& deep_dry_run)
+    : context_(context), deep_dry_run_(deep_dry_run) {
   const auto unary = [this](std::string path, UnaryHandler::Method method) {
     methods_[std::move(path)] = [method = std::move(method)](GrpcCall& call) {
       return std::make_unique<UnaryHandler>(call, method);
     };
   };
-  unary("/jina.JinaGatewayDryRunRPC/dry_run", [this](const std::string&) {
+  const UnaryHandler::Method dry_run = [this](const std::string&) {
     return absl::StatusOr<std::string>(context_.readiness.verdict().dry_run_grpc);
-  });
+  };
+  methods_["/jina.JinaGatewayDryRunRPC/dry_run"] =
+      [this, dry_run](GrpcCall& call) -> std::unique_ptr<GrpcHandler> {
+    if (call.metadata().get("flow-dry-run") == "deep")
+      return make_deep_dry_run(deep_dry_run_, call);
+    return std::make_unique<UnaryHandler>(call, dry_run);
+  };
   unary("/jina.JinaDiscoverEndpointsRPC/endpoint_discovery", [this](const std::string&) {
     jina::EndpointsProto answer;
-    for (const std::string& endpoint : context_.executors.endpoints()) {
-      answer.add_endpoints(endpoint);
+    for (const auto& [path, offers] : context_.executors.endpoints().all()) {
+      answer.add_endpoints(path);
     }
     return absl::StatusOr<std::string>(wire::frame(answer.SerializeAsString()));
   });
@@ -83,6 +96,12 @@ Services::Services(ServiceContext& context) : context_(context) {
   });
   methods_["/jina.JinaSingleDataRequestRPC/process_single_data"] = [this](GrpcCall& call) {
     return make_data_call(context_, call);
+  };
+  methods_["/jina.JinaRPC/Call"] = [this](GrpcCall& call) {
+    return make_data_stream(context_, call);
+  };
+  methods_["/jina.JinaSingleDocumentRequestRPC/stream_doc"] = [this](GrpcCall& call) {
+    return make_document_stream(context_, call);
   };
   methods_["/grpc.health.v1.Health/Check"] = [this](GrpcCall& call) {
     return make_health_check(context_, call);
@@ -96,6 +115,7 @@ Services::Services(ServiceContext& context) : context_(context) {
 }
 
 std::unique_ptr<GrpcHandler> Services::open(std::string_view path, GrpcCall& call) {
+  if (!context_.config.gateway.protocols.grpc) return nullptr;
   const auto method = methods_.find(path);
   return method == methods_.end() ? nullptr : method->second(call);
 }

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/version.hpp"
 #include "fmt/format.h"
 #include "google/protobuf/stubs/common.h"
 #include "grpcpp/grpcpp.h"
+#include "host/executor/endpoint_schemas.hpp"
 #include "host/executor/status_text.hpp"
 
 namespace flow::host {
@@ -75,29 +77,40 @@ void add_route(const Identity& self, jina::DataRequestProto& answer) {
   answer.add_routes()->set_executor(self.executor);
 }
 
-void set_error(const Identity& self, flow_status status, std::string_view text,
-               jina::DataRequestProto& answer) {
+jina::StatusProto error_status(const Identity& self, std::string_view endpoint, flow_status status,
+                               std::string_view text) {
   const std::string reason =
       text.empty() ? "the plugin gave no reason" : valid_utf8(std::string(text));
-  auto& header = *answer.mutable_header();
-  auto& result = *header.mutable_status();
-  result.Clear();
+  jina::StatusProto result;
   result.set_code(jina::StatusProto::ERROR);
   result.set_description(reason);
   auto& exception = *result.mutable_exception();
   exception.set_name(std::string(status_name(status)));
   exception.add_args(reason);
   exception.add_stacks(fmt::format("{}@{}: process(\"{}\") of plugin \"{}\" {} returned {}: {}\n",
-                                   self.name(), self.pid, endpoint(answer), self.plugin.id(),
+                                   self.name(), self.pid, endpoint, self.plugin.id(),
                                    self.plugin.version(), status_name(status), reason));
   exception.set_executor(self.executor);
+  return result;
+}
+
+void set_error(const Identity& self, flow_status status, std::string_view text,
+               jina::DataRequestProto& answer) {
+  *answer.mutable_header()->mutable_status() = error_status(self, endpoint(answer), status, text);
+}
+
+std::vector<std::string> endpoint_paths(const flow::v1::PluginInfo& plugin) {
+  std::vector<std::string> paths;
+  for (const auto& endpoint : plugin.endpoints()) paths.push_back(endpoint.path());
+  if (paths.empty()) paths.emplace_back(kDefault);
+  if (!lists(plugin, kDryRun)) paths.emplace_back(kDryRun);
+  return paths;
 }
 
 jina::EndpointsProto endpoints(const flow::v1::PluginInfo& plugin) {
   jina::EndpointsProto answer;
-  for (const auto& endpoint : plugin.endpoints()) answer.add_endpoints(endpoint.path());
-  if (plugin.endpoints().empty()) answer.add_endpoints(std::string(kDefault));
-  if (!lists(plugin, kDryRun)) answer.add_endpoints(std::string(kDryRun));
+  for (auto& path : endpoint_paths(plugin)) answer.add_endpoints(std::move(path));
+  *answer.mutable_schemas() = endpoint_schemas(plugin);
   return answer;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/config.hpp"
 #include "flow/plugin.h"
@@ -44,10 +45,18 @@ void merge(jina::DataRequestListProto& requests, jina::DataRequestProto& into);
 // Marks a request as this executor's answer.
 void add_route(const Identity& self, jina::DataRequestProto& answer);
 
+// What a failed process() says in a header.
+jina::StatusProto error_status(const Identity& self, std::string_view endpoint, flow_status status,
+                               std::string_view text);
+
 // Marks it as an answer that failed: the transport's status stays OK, as clients expect.
 void set_error(const Identity& self, flow_status status, std::string_view text,
                jina::DataRequestProto& answer);
 
+// What the plugin serves, or "/default" if it says nothing, and the dry run.
+std::vector<std::string> endpoint_paths(const flow::v1::PluginInfo& plugin);
+
+// These, with their schemas (endpoint_schemas.hpp).
 jina::EndpointsProto endpoints(const flow::v1::PluginInfo& plugin);
 
 jina::JinaInfoProto info(const Identity& self, std::chrono::seconds uptime,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/executor/call.hpp"
 
+#include <utility>
+
 #include "core/limits.hpp"
 #include "host/executor/call_pool.hpp"
 #include "host/executor/clock.hpp"
@@ -12,6 +14,8 @@ void Call::begin(const CallSpec& spec, std::uint32_t tag) {
   spec_ = spec;
   documents_.emplace(*spec.message, tag, spec.bytes_max);
   cancelled_.store(false, std::memory_order_relaxed);
+  stopping_.store(false, std::memory_order_relaxed);
+  lacks_a_part_.store(false, std::memory_order_relaxed);
   holders_.store(1, std::memory_order_relaxed);
   early_status_ = FLOW_OK;
   cancel_told_ = false;
@@ -35,9 +39,13 @@ bool Call::start(std::uint64_t now_ns) {
       return true;
     }
   }
-  refuse(expired ? FLOW_DEADLINE_EXCEEDED : FLOW_CANCELLED,
-         expired ? "the deadline passed while the request waited for the executor"
-                 : "the caller left while the request waited for the executor");
+  if (expired) {
+    refuse(FLOW_DEADLINE_EXCEEDED, "the deadline passed while the request waited for the executor");
+  } else if (is_stopping()) {
+    refuse(FLOW_UNAVAILABLE, "the executor stopped before the request's turn came");
+  } else {
+    refuse(FLOW_CANCELLED, "the caller left while the request waited for the executor");
+  }
   return false;
 }
 
@@ -73,11 +81,32 @@ void Call::refuse(flow_status status, std::string_view text) {
 }
 
 bool Call::caller_left() {
-  cancelled_.store(true, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
+  return cancel_locked();
+}
+
+bool Call::cancel_locked() {
+  cancelled_.store(true, std::memory_order_relaxed);
   if (state_ != State::Pending || cancel_told_) return false;
   hold();
   return true;
+}
+
+void Call::origin_left() {
+  {
+    const std::lock_guard lock(mutex_);
+    spec_.origin = nullptr;
+  }
+  release();
+}
+
+bool Call::stop(CallOrigin::Stop how) {
+  const std::lock_guard lock(mutex_);
+  if (state_ == State::Unused || spec_.origin == nullptr) return false;
+  stopping_.store(true, std::memory_order_relaxed);
+  const bool tell = cancel_locked();
+  spec_.origin->call_stopping(how);
+  return tell;
 }
 
 bool Call::begin_cancel() {
@@ -110,6 +139,7 @@ Call::Finish Call::finish(flow_status status) {
 // The call is released, and perhaps used again, as soon as its origin knows.
 void Call::end(flow_status status) {
   documents_->finish();
+  if (status == FLOW_OK && lacks_a_part_.load(std::memory_order_relaxed)) status = FLOW_CANCELLED;
   Outcome outcome{status, {}, Outcome::Started::Yes};
   {
     const std::lock_guard lock(mutex_);
@@ -121,6 +151,27 @@ void Call::end(flow_status status) {
 void Call::set_error(std::string_view text) {
   const std::lock_guard lock(mutex_);
   error_.assign(text.substr(0, core::limits::kErrorTextMax));
+}
+
+flow_status Call::emit() {
+  const flow_status status = emit_unless_cancelled();
+  if (status == FLOW_CANCELLED) lacks_a_part_.store(true, std::memory_order_relaxed);
+  return status;
+}
+
+flow_status Call::emit_unless_cancelled() {
+  if (is_cancelled()) return FLOW_CANCELLED;
+  if (spec_.stream == nullptr) return documents_->keep_part();
+  CallStream::Part part;
+  if (const auto status = documents_->take_part(part); status != FLOW_OK) return status;
+  return spec_.stream->write(std::move(part));
+}
+
+flow_status Call::refuse_emit() {
+  pool_.logger().error(
+      "call_emit() by a plugin whose flags lack FLOW_STREAMS: answered UNIMPLEMENTED; add the flag "
+      "to FLOW_PLUGIN or to the table");
+  return FLOW_UNIMPLEMENTED;
 }
 
 bool Call::is_cancelled() const {

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "flow/plugin.h"
 #include "host/executor/documents.hpp"
@@ -29,19 +31,38 @@ class CallOrigin {
  public:
   // Once per call, on any thread. The plugin does not touch the message any more.
   virtual void call_finished(const Outcome& outcome) = 0;
+  // The host stops and time is up. `Ask`: the plugin is asked to end the call, whoever waits on its
+  // behalf shall give up. `Cut`: the RPC itself has to end. On any thread, under the call's lock.
+  enum class Stop { Ask, Cut };
+  virtual void call_stopping(Stop stop) = 0;
 
  protected:
   ~CallOrigin() = default;
 };
 
+// Where the parts of an answer go if the caller takes it in parts.
+class CallStream {
+ public:
+  using Part = std::vector<std::unique_ptr<docarray::DocumentProto>>;
+
+  // Waits while the caller reads more slowly than the plugin emits, but not for ever.
+  // FLOW_CANCELLED: nobody will read all of this. Either way the request's own documents must stay
+  // as they are until the call has ended, since the plugin still sees them. On the plugin's thread.
+  virtual flow_status write(Part part) = 0;
+
+ protected:
+  ~CallStream() = default;
+};
+
 struct CallSpec {
   CallOrigin* origin = nullptr;
+  CallStream* stream = nullptr;  // nullptr: parts are collected in the message
   jina::DataRequestProto* message = nullptr;
   const google::protobuf::Struct* parameters = nullptr;  // nullptr: the message's own
   std::string_view endpoint;                             // of the message
   std::string_view trace;                                // W3C traceparent, or empty
   std::uint64_t deadline_ns = UINT64_MAX;                // CLOCK_MONOTONIC
-  std::uint64_t bytes_max = UINT64_MAX;                  // of one value that the plugin sets
+  std::uint64_t bytes_max = UINT64_MAX;  // of one value that the plugin sets, of what it emits
 };
 
 class CallPool;
@@ -82,6 +103,13 @@ class Call : public flow_call {
   // ---- by the RPC
   // The caller is gone; true if the plugin must be told.
   bool caller_left();
+  // The RPC is over: gives up its hold, and its origin is not spoken to any more.
+  void origin_left();
+
+  // ---- by whoever stops the executor
+  // Does nothing to a call that is not in use; true if the plugin must be told.
+  bool stop(CallOrigin::Stop how);
+  bool is_stopping() const { return stopping_.load(std::memory_order_relaxed); }
 
   // ---- by whoever tells the plugin
   // True once, and only while the call is pending.
@@ -90,6 +118,10 @@ class Call : public flow_call {
   // ---- by the plugin, through flow_host
   Finish finish(flow_status status);  // logs what it ignores
   void set_error(std::string_view text);
+  // FLOW_CANCELLED says that an answer without this part is none: the call cannot end well any
+  // more.
+  flow_status emit();
+  flow_status refuse_emit();  // for a plugin that did not say that it streams
   bool is_cancelled() const;
   bool is_alive() const;  // between the start of process() and the end of the call
   Documents& documents() { return *documents_; }
@@ -105,12 +137,16 @@ class Call : public flow_call {
 
  private:
   void end(flow_status status);  // state_ is Over already
+  bool cancel_locked();
+  flow_status emit_unless_cancelled();
 
   CallPool& pool_;
   CallSpec spec_;
   std::optional<Documents> documents_;
   flow_request request_{};
   std::atomic<bool> cancelled_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> lacks_a_part_{false};
   std::atomic<std::uint32_t> holders_{0};
 
   mutable std::mutex mutex_;  // guards what follows; state_ may be read without

@@ -50,4 +50,14 @@ std::size_t CallPool::in_use() const {
   return in_use_;
 }
 
+// Without the lock: what is done to a call may end another, which comes back here.
+void CallPool::for_each(const std::function<void(Call&)>& visit) {
+  std::vector<Call*> calls;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& call : calls_) calls.push_back(call.get());
+  }
+  for (auto* call : calls) visit(*call);
+}
+
 }  // namespace flow::host

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -36,6 +37,8 @@ class CallPool {
   // Waits until no call is in use; false if that takes longer than until `deadline`.
   bool wait_until_idle(std::chrono::steady_clock::time_point deadline);
   std::size_t in_use() const;
+  // For each call, in use or not: a call knows.
+  void for_each(const std::function<void(Call&)>& visit);
   std::size_t in_use_max() const { return in_use_max_; }
 
   spdlog::logger& logger() { return *logger_; }

@@ -16,6 +16,9 @@ namespace {
 
 using docarray::DocumentProto;
 
+// Of a message inside of another.
+constexpr std::uint64_t kTagAndLength = 6;
+
 flow_str view(const std::string& text) { return {text.data(), text.size()}; }
 
 std::string_view as_text(flow_str text) {
@@ -34,6 +37,18 @@ google::protobuf::RepeatedPtrField<DocumentProto>* child_list(DocumentProto& doc
   }
 }
 
+// What an answer has beside the documents of kept parts, and some more for our own route.
+std::uint64_t size_without_documents(const jina::DataRequestProto& message) {
+  constexpr std::uint64_t kOwnRoute = 256;
+  std::uint64_t size =
+      kOwnRoute + message.header().ByteSizeLong() + message.parameters().ByteSizeLong();
+  for (const auto& route : message.routes()) size += route.ByteSizeLong() + kTagAndLength;
+  return size;
+}
+
+// A call may use as many handles before its last part; the rest of an index's 32 bits is for that.
+constexpr std::uint64_t kHandlesBeforeLastPart = std::uint64_t{1} << 31;
+
 template <typename T>
 void retire(std::vector<std::unique_ptr<T>>& shelf, T* value) {
   if (value != nullptr) shelf.emplace_back(value);
@@ -49,12 +64,12 @@ Documents::Documents(jina::DataRequestProto& message, std::uint32_t tag, std::ui
 
 const void* Documents::handle(std::size_t index) const {
   static_assert(sizeof(void*) == 8, "a handle carries a tag and an index of 32 bits each");
-  return reinterpret_cast<const void*>(std::uintptr_t{tag_} << 32 | index);
+  return reinterpret_cast<const void*>(std::uintptr_t{tag_} << 32 | (first_index_ + index));
 }
 
 Documents::Entry* Documents::find(const void* handle) {
   const auto number = reinterpret_cast<std::uintptr_t>(handle);
-  const auto index = number & UINT32_MAX;
+  const auto index = (number & UINT32_MAX) - first_index_;  // of a part before: wraps, too large
   if (number >> 32 != tag_ || index >= entries_.size()) return nullptr;
   Entry& entry = entries_[index];
   return is_removed(entry) ? nullptr : &entry;
@@ -200,6 +215,56 @@ void Documents::compact(List& list) {
 
 void Documents::finish() {
   while (!dirty_.empty()) compact(**dirty_.begin());
+}
+
+// ---- parts
+// ---------------------------------------------------------------------------------------
+
+flow_status Documents::keep_part() {
+  if (const auto status = check_handles_left(); status != FLOW_OK) return status;
+  finish();
+  std::uint64_t bytes = has_parts_ ? kept_bytes_ : size_without_documents(message_);
+  const auto& documents = message_.data().docs().docs();
+  for (int i = kept_count_; i < documents.size(); ++i) {
+    bytes += documents.Get(i).ByteSizeLong() + kTagAndLength;
+  }
+  if (bytes > bytes_max_) return FLOW_RESOURCE_EXHAUSTED;
+  kept_count_ = documents.size();
+  kept_bytes_ = bytes;
+  begin_part();
+  return FLOW_OK;
+}
+
+flow_status Documents::take_part(std::vector<std::unique_ptr<Document>>& part) {
+  if (const auto status = check_handles_left(); status != FLOW_OK) return status;
+  finish();
+  const auto& documents = message_.data().docs().docs();
+  for (const auto& document : documents) {
+    if (document.ByteSizeLong() > bytes_max_) return FLOW_RESOURCE_EXHAUSTED;
+  }
+  if (!documents.empty()) {
+    std::vector<Document*> taken(static_cast<std::size_t>(documents.size()));
+    roots().ExtractSubrange(0, documents.size(), taken.data());
+    for (auto* document : taken) part.emplace_back(document);
+  }
+  begin_part();
+  return FLOW_OK;
+}
+
+flow_status Documents::check_handles_left() const {
+  return first_index_ + entries_.size() <= kHandlesBeforeLastPart ? FLOW_OK
+                                                                  : FLOW_RESOURCE_EXHAUSTED;
+}
+
+// The documents of the part that ends are out of reach, so nothing may speak of them: their memory
+// is used again.
+void Documents::begin_part() {
+  if (!std::exchange(has_parts_, true)) retired_before_parts_ = std::move(retired_);
+  retired_ = {};
+  first_index_ += entries_.size();
+  entries_.clear();
+  removed_.clear();
+  fresh_tags_.clear();
 }
 
 // ---- fields

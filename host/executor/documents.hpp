@@ -22,6 +22,10 @@ namespace flow::host {
 // in disguise: an index, and a tag that differs from call to call, so that a handle which is not of
 // this call is recognised without looking at what it points to.
 //
+// A plugin that streams answers in parts. With each part all handles die, and what was set aside
+// since the part before goes, except for what came before the first: the request's views point to
+// that. So a call may have any number of parts.
+//
 // Confined to one thread at a time, as the ABI's [call] functions are.
 class Documents {
  public:
@@ -47,6 +51,13 @@ class Documents {
                          void** elements);
   flow_status set_tag(const void* doc, flow_str key, const flow_value* value);
   flow_status set_score(const void* doc, flow_str name, double value);
+
+  // For call_emit: ends a part, which is what the response holds. Kept, it stays in the message
+  // before whatever follows; taken, it leaves the message, and the views of the request's documents
+  // last as long as those do. RESOURCE_EXHAUSTED, with nothing changed: the parts kept so far, or a
+  // document taken, have more than `bytes_max`.
+  flow_status keep_part();
+  flow_status take_part(std::vector<std::unique_ptr<docarray::DocumentProto>>& part);
 
   // Takes the removed documents out of the message. Call when the plugin is done.
   void finish();
@@ -83,17 +94,24 @@ class Documents {
   absl::Status check_tensors(const List& list);
   List& roots() { return *message_.mutable_data()->mutable_docs()->mutable_docs(); }
   void compact(List& list);
+  flow_status check_handles_left() const;
+  void begin_part();
   void retire_content(Document& document);
   google::protobuf::Struct& editable_tags(Document& document);
 
   jina::DataRequestProto& message_;
   const std::uint32_t tag_;
   const std::uint64_t bytes_max_;
-  std::vector<Entry> entries_;
+  std::uint64_t first_index_ = 0;  // of the handles of this part
+  std::vector<Entry> entries_;     // by index - first_index_
   std::unordered_set<const Document*> removed_;
   std::unordered_set<List*> dirty_;                 // lists with a removed document
   std::unordered_set<const Document*> fresh_tags_;  // tags that no view can see
   Retired retired_;
+  Retired retired_before_parts_;
+  bool has_parts_ = false;
+  int kept_count_ = 0;            // documents of kept parts, at the front of the message
+  std::uint64_t kept_bytes_ = 0;  // of the message so far
 };
 
 }  // namespace flow::host

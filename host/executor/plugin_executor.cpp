@@ -77,7 +77,13 @@ std::int32_t call_cancelled(const flow_call* call) noexcept {
   return call == nullptr || as_call(call).is_cancelled() ? 1 : 0;
 }
 void call_progress(flow_call*) noexcept {}
-flow_status call_emit(flow_call*) noexcept { return FLOW_UNIMPLEMENTED; }
+flow_status call_emit(flow_call* call) noexcept {
+  if (call == nullptr || !as_call(call).is_alive()) return FLOW_INVALID_ARGUMENT;
+  return as_call(call).emit();
+}
+flow_status refuse_emit(flow_call* call) noexcept {
+  return call == nullptr ? FLOW_INVALID_ARGUMENT : as_call(call).refuse_emit();
+}
 
 const void* no_extension(const flow_host*, const char*) noexcept { return nullptr; }
 
@@ -93,7 +99,7 @@ spdlog::level::level_enum log_level(flow_level level) {
 // ---- the table
 // -----------------------------------------------------------------------------------
 
-flow_host PluginExecutor::functions() {
+flow_host PluginExecutor::functions(const flow_plugin& plugin) {
   flow_host table{};
   table.size = sizeof(flow_host);
   table.abi_minor = FLOW_ABI_MINOR;
@@ -128,7 +134,7 @@ flow_host PluginExecutor::functions() {
   table.doc_set_score = doc_set_score;
   table.call_cancelled = call_cancelled;
   table.call_progress = call_progress;
-  table.call_emit = call_emit;
+  table.call_emit = (plugin.flags & FLOW_STREAMS) != 0 ? call_emit : refuse_emit;
   table.call_finish = [](flow_call* call, flow_status status) noexcept {
     if (call != nullptr) as_call(call).finish(status);
   };
@@ -136,8 +142,8 @@ flow_host PluginExecutor::functions() {
   return table;
 }
 
-PluginExecutor::Host::Host(core::Logger plugin_logger)
-    : flow_host(functions()), logger(std::move(plugin_logger)) {
+PluginExecutor::Host::Host(const flow_plugin& plugin, core::Logger plugin_logger)
+    : flow_host(functions(plugin)), logger(std::move(plugin_logger)) {
   impl = this;
 }
 
@@ -151,7 +157,7 @@ std::string PluginExecutor::Host::take_error() {
 
 PluginExecutor::PluginExecutor(const flow_plugin& table, google::protobuf::Struct config,
                                core::Logger logger)
-    : table_(table), config_(std::move(config)), host_(std::move(logger)) {}
+    : table_(table), config_(std::move(config)), host_(table, std::move(logger)) {}
 
 absl::Status PluginExecutor::to_status(flow_status status, std::string_view function) {
   const std::string text = valid_utf8(host_.take_error());

@@ -39,14 +39,14 @@ class PluginExecutor {
  private:
   // The table that plugins see; its functions find their way back by being derived from it.
   struct Host : flow_host {
-    Host(core::Logger logger);
+    Host(const flow_plugin& plugin, core::Logger logger);
 
     core::Logger logger;
     std::mutex mutex;
     std::string error;  // the last text of error() without a call
     std::string take_error();
   };
-  static flow_host functions();
+  static flow_host functions(const flow_plugin& plugin);
 
   absl::Status to_status(flow_status status, std::string_view function);
 

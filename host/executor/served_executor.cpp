@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/executor/served_executor.hpp"
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
-#include "core/limits.hpp"
 #include "core/status.hpp"
 
 namespace flow::host {
@@ -37,7 +37,8 @@ ServedExecutor::~ServedExecutor() { stop(); }
 absl::Status ServedExecutor::create() { return dispatcher_.start(); }
 
 absl::Status ServedExecutor::listen() {
-  const ServiceContext context{spec_.identity, pool_, dispatcher_, attendant_, spec_.bytes_max};
+  const ServiceContext context{spec_.identity, pool_,           dispatcher_,
+                               attendant_,     spec_.bytes_max, spec_.stream_stall};
   FLOW_ASSIGN_OR_RETURN(server_, ExecutorServer::start(context, spec_.listen));
   publish_health();
   attendant_.start();
@@ -74,7 +75,20 @@ void ServedExecutor::announce_stop() {
 bool ServedExecutor::drain(std::chrono::steady_clock::time_point deadline) {
   announce_stop();
   pool_.close();
+  const auto left = std::max(deadline - std::chrono::steady_clock::now(), 0ns);
+  const auto grace = std::min<std::chrono::nanoseconds>(core::limits::kStopGrace, left / 2);
+  if (pool_.wait_until_idle(deadline - grace)) return true;
+  logger_->warn("drain_timeout is nearly over: cancelling what is in hand ({})", pool_.in_use());
+  stop_calls(CallOrigin::Stop::Ask);
+  if (pool_.wait_until_idle(deadline - grace / 2)) return true;
+  stop_calls(CallOrigin::Stop::Cut);
   return pool_.wait_until_idle(deadline);
+}
+
+void ServedExecutor::stop_calls(CallOrigin::Stop how) {
+  pool_.for_each([&](Call& call) {
+    if (call.stop(how)) attendant_.cancel(call);
+  });
 }
 
 void ServedExecutor::stop() {

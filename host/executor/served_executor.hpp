@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "core/limits.hpp"
 #include "core/log.hpp"
 #include "flow/plugin.h"
 #include "google/protobuf/struct.pb.h"
@@ -27,6 +28,7 @@ struct ServedExecutorSpec {
   ListenSpec listen;
   std::uint64_t bytes_max = 0;  // of a message
   std::chrono::nanoseconds health_interval{0};
+  std::chrono::nanoseconds stream_stall{core::limits::kStreamStall};
 };
 
 // One executor replica with everything that belongs to it: the plugin's instance, its threads, its
@@ -49,7 +51,8 @@ class ServedExecutor {
 
   // The health service says that the executor does not serve; it still does.
   void announce_stop();
-  // Refuses new requests and waits for those in hand; false if some are left at the deadline.
+  // Refuses new requests and waits for those in hand. Shortly before the deadline their plugin is
+  // told that they are cancelled, then their RPCs are cut; false if some are left even so.
   bool drain(std::chrono::steady_clock::time_point deadline);
   // Ends the server, then the plugin's threads, with destroy(). Only after drain() was true: a call
   // that does not end would keep it for ever.
@@ -59,6 +62,7 @@ class ServedExecutor {
  private:
   void on_health(const absl::Status& health);
   void publish_health();
+  void stop_calls(CallOrigin::Stop how);
 
   const ServedExecutorSpec spec_;
   const core::Logger logger_;

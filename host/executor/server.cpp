@@ -19,6 +19,7 @@
 #include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "host/executor/reflection_service.hpp"
+#include "host/executor/stream_service.hpp"
 
 namespace flow::host {
 namespace {
@@ -38,7 +39,8 @@ std::vector<std::string> jina_services() {
   return {jina::JinaDataRequestRPC::service_full_name(),
           jina::JinaDiscoverEndpointsRPC::service_full_name(),
           jina::JinaInfoRPC::service_full_name(),
-          jina::JinaSingleDataRequestRPC::service_full_name()};
+          jina::JinaSingleDataRequestRPC::service_full_name(),
+          jina::JinaSingleDocumentRequestRPC::service_full_name()};
 }
 
 std::vector<std::string> reflected_services() {
@@ -105,6 +107,7 @@ struct ExecutorServer::Services {
       : context(context_of_executor),
         single_data(context),
         data(context),
+        stream(context),
         discovery(context.self),
         info(context.self),
         reflection(reflected_services()),
@@ -113,6 +116,7 @@ struct ExecutorServer::Services {
   ServiceContext context;
   SingleDataService single_data;
   DataService data;
+  StreamService stream;
   DiscoveryService discovery;
   InfoService info;
   ReflectionService<ReflectionV1> reflection;
@@ -144,6 +148,7 @@ absl::StatusOr<std::unique_ptr<ExecutorServer>> ExecutorServer::start(const Serv
   auto& services = *self->services_;
   builder.RegisterService(&services.single_data)
       .RegisterService(&services.data)
+      .RegisterService(&services.stream)
       .RegisterService(&services.discovery)
       .RegisterService(&services.info)
       .RegisterService(&services.reflection)

@@ -2,29 +2,16 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
-#include <functional>
 
-#include "core/log.hpp"
 #include "grpcpp/grpcpp.h"
-#include "host/executor/answer.hpp"
-#include "host/executor/call_pool.hpp"
-#include "host/executor/dispatcher.hpp"
 #include "host/executor/message_holders.hpp"
+#include "host/executor/service_context.hpp"
 #include "jina.grpc.pb.h"
 
-// What an executor serves, on gRPC's callback API. Nothing here waits, and nothing runs a plugin's
-// code: a request that is for the plugin becomes a call in the dispatcher's queue.
+// What an executor serves with one answer to one request, on gRPC's callback API. Nothing here
+// waits, and nothing runs a plugin's code: a request that is for the plugin becomes a call in the
+// dispatcher's queue. A plugin that streams has its parts collected, in order, in the one answer.
 namespace flow::host {
-
-// What the services of one executor share. Thread-safe.
-struct ServiceContext {
-  const Identity& self;
-  CallPool& pool;
-  Dispatcher& dispatcher;
-  Attendant& attendant;
-  std::uint64_t bytes_max;  // of a message
-};
 
 class SingleDataService final : public jina::JinaSingleDataRequestRPC::CallbackService {
  public:

@@ -60,6 +60,13 @@ absl::Status check_table(const flow_plugin& table, const flow::v1::PluginInfo& i
         "its flags FLOW_CONCURRENT (several threads) and FLOW_AFFINE (one thread) contradict each "
         "other");
   }
+  for (const auto& endpoint : info.endpoints()) {
+    if (!endpoint.streams() || (table.flags & FLOW_STREAMS) != 0) continue;
+    return refused(
+        fmt::format("its endpoint \"{}\" streams according to its metadata, but its flags lack "
+                    "FLOW_STREAMS: add the flag, or take \"streams\" out",
+                    endpoint.path()));
+  }
   if (table.metadata == nullptr) return refused("its table has no metadata");
   const auto told = parse_plugin_info(table.metadata);
   if (!told.ok() || !google::protobuf::util::MessageDifferencer::Equals(*told, info)) {

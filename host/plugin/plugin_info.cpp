@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "core/status.hpp"
 #include "fmt/format.h"
@@ -47,20 +48,6 @@ absl::Status check_abi(const PluginInfo& info, AbiVersion host) {
           "plugin \"{}\" was built for ABI {}.{}, this host offers {}.{}: rebuild it or update "
           "flow-host",
           info.id(), abi.major(), abi.minor(), host.major, host.minor));
-}
-
-absl::Status check_endpoints(const PluginInfo& info) {
-  std::set<std::string> seen;
-  for (const auto& endpoint : info.endpoints()) {
-    const auto& path = endpoint.path();
-    if (path != "_jina_dry_run_" && !path.starts_with('/')) {
-      return invalid(fmt::format("endpoint \"{}\" does not start with '/'", path));
-    }
-    if (!seen.insert(path).second) {
-      return invalid(fmt::format("endpoint \"{}\" is listed twice", path));
-    }
-  }
-  return absl::OkStatus();
 }
 
 struct ConfigType {
@@ -112,13 +99,48 @@ absl::Status check_key(const PluginInfo::ConfigKey& key) {
   return key.has_default_() ? check_default(key, type->kind) : absl::OkStatus();
 }
 
-absl::Status check_config_keys(const PluginInfo& info) {
-  std::set<std::string> seen;
-  for (const auto& key : info.config()) {
-    if (key.name().empty()) return invalid("a config key has no name");
-    const auto context = fmt::format("config key \"{}\"", key.name());
+// `what` the keys are, as messages call them; `seen` has the names that are taken.
+absl::Status check_keys(std::string_view what,
+                        const google::protobuf::RepeatedPtrField<PluginInfo::ConfigKey>& keys,
+                        std::set<std::string> seen = {}) {
+  for (const auto& key : keys) {
+    if (key.name().empty()) return invalid(fmt::format("a {} has no name", what));
+    const auto context = fmt::format("{} \"{}\"", what, key.name());
     if (!seen.insert(key.name()).second) return invalid(context + " is listed twice");
     if (auto status = check_key(key); !status.ok()) return core::with_context(status, context);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status check_parameters(const PluginInfo::Endpoint& endpoint) {
+  std::set<std::string> names;
+  for (const auto& name : endpoint.parameters()) {
+    if (name.empty()) return invalid("a parameter has no name");
+    if (!names.insert(name).second) {
+      return invalid(fmt::format("parameter \"{}\" is listed twice", name));
+    }
+  }
+  for (const auto& key : endpoint.parameter_schema()) {
+    if (!key.secret()) continue;
+    return invalid(fmt::format(
+        "parameter \"{}\" is marked secret: only the keys of \"config\" can be", key.name()));
+  }
+  return check_keys("parameter", endpoint.parameter_schema(), std::move(names));
+}
+
+absl::Status check_endpoints(const PluginInfo& info) {
+  std::set<std::string> seen;
+  for (const auto& endpoint : info.endpoints()) {
+    const auto& path = endpoint.path();
+    if (path != "_jina_dry_run_" && !path.starts_with('/')) {
+      return invalid(fmt::format("endpoint \"{}\" does not start with '/'", path));
+    }
+    if (!seen.insert(path).second) {
+      return invalid(fmt::format("endpoint \"{}\" is listed twice", path));
+    }
+    if (auto status = check_parameters(endpoint); !status.ok()) {
+      return core::with_context(status, fmt::format("endpoint \"{}\"", path));
+    }
   }
   return absl::OkStatus();
 }
@@ -139,7 +161,7 @@ absl::StatusOr<PluginInfo> parse_plugin_info(std::string_view json, AbiVersion h
     FLOW_ASSIGN_OR_RETURN(info, parse_json(json, UnknownFields::Refuse));
   }
   FLOW_RETURN_IF_ERROR(check_endpoints(info));
-  FLOW_RETURN_IF_ERROR(check_config_keys(info));
+  FLOW_RETURN_IF_ERROR(check_keys("config key", info.config()));
   return info;
 }
 

@@ -73,9 +73,11 @@ std::size_t display_width(std::string_view text) {
   return width;
 }
 
-std::string ready_panel(const std::string& gateway_address, const std::string& private_ip) {
+std::string ready_panel(const std::string& gateway_address, const std::string& private_ip,
+                        Transport transport) {
   constexpr std::string_view kTitle = " 🎉 Flow is ready to serve! ";
-  std::vector<Row> rows = {{"🔗", "Protocol", "GRPC · HTTP"}, {"🏠", "Local", gateway_address}};
+  const char* protocols = transport == Transport::Tls ? "GRPC · HTTP (TLS)" : "GRPC · HTTP";
+  std::vector<Row> rows = {{"🔗", "Protocol", protocols}, {"🏠", "Local", gateway_address}};
   const auto address = core::parse_address(gateway_address);
   if (address.ok() && is_any_interface(address->host) && !private_ip.empty()) {
     rows.push_back({"🔒", "Private", core::format_address({private_ip, address->port, {}})});

@@ -15,7 +15,9 @@ std::size_t display_width(std::string_view text);
 
 // The box that says where the Flow is served. `private_ip`: this machine's address for others, or
 // empty; shown if the gateway listens on all interfaces.
-std::string ready_panel(const std::string& gateway_address, const std::string& private_ip);
+enum class Transport { Plain, Tls };
+std::string ready_panel(const std::string& gateway_address, const std::string& private_ip,
+                        Transport transport);
 
 // "2 Deployments (i.e. 2 Pods) are running in this Flow "
 std::string deployments_line(std::size_t deployments, std::size_t pods);

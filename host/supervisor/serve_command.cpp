@@ -107,15 +107,4 @@ absl::StatusOr<std::vector<ServeSpec>> serve_specs(const core::FlowConfig& confi
   return specs;
 }
 
-std::string error_lines(std::string_view message) {
-  std::string lines;
-  while (!message.empty()) {
-    const std::size_t end = message.find('\n');
-    const std::string_view line = message.substr(0, end);
-    if (!line.empty()) lines += fmt::format("error: {}\n", line);
-    message.remove_prefix(end == std::string_view::npos ? message.size() : end + 1);
-  }
-  return lines;
-}
-
 }  // namespace flow::host

@@ -20,7 +20,4 @@ absl::StatusOr<std::vector<ServeSpec>> serve_specs(const core::FlowConfig& confi
                                                    std::uint32_t replica,
                                                    const std::vector<std::string>& listens);
 
-// Each line of a message as "error: line\n".
-std::string error_lines(std::string_view message);
-
 }  // namespace flow::host

@@ -12,4 +12,8 @@ namespace flow::host {
 // main(), before any thread exists.
 int supervise(const core::FlowConfig& config);
 
+// Says whether the Flow's plugins and the files of its gateway are in order, all that is wrong at
+// once, and returns the process's exit status. Serves nothing.
+int check(const core::FlowConfig& config);
+
 }  // namespace flow::host

@@ -2,8 +2,10 @@
 #include "host/supervisor/supervisor.hpp"
 
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -75,6 +77,8 @@ int Supervisor::run() {
   signals_.add(SIGINT);
   signals_.add(SIGTERM);
   watch_signals();
+  orphans_.add(SIGCHLD);
+  watch_orphans();
   watch_notify_socket();
   if (const auto interval = watchdog_interval(environment_); interval.count() > 0) {
     feed_watchdog(interval);
@@ -203,7 +207,8 @@ void Supervisor::perform(const action::Publish& publish) {
 void Supervisor::perform(const action::AnnounceReady&) {
   stopping_or_ready_ = true;
   parent_.send({{std::string(core::notify_key::kFlowAddress), plan_.gateway_address}});
-  terminal_.print(ready_panel(plan_.gateway_address, first_private_ip()));
+  terminal_.print(ready_panel(plan_.gateway_address, first_private_ip(),
+                              config_.gateway.tls ? Transport::Tls : Transport::Plain));
   core::make_logger("Flow", log_config_)
       ->debug(deployments_line(config_.executors.size() + 1, plan_.replicas.size() + 1));
 }
@@ -274,6 +279,28 @@ void Supervisor::on_child_ended(std::size_t place) {
   children_[place].reset();
   if (place == FlowPlan::kGateway) control_.reset();
   perform(state_.on_exited(Moment::now(), place, *exit));
+  reap_orphans();
+}
+
+void Supervisor::watch_orphans() {
+  orphans_.async_wait([this](error_code failure, int) {
+    if (failure) return;
+    reap_orphans();
+    watch_orphans();
+  });
+}
+
+// As the first process of a container we inherit what others leave behind, and nobody else would
+// reap it.
+void Supervisor::reap_orphans() {
+  siginfo_t ended{};
+  while (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0) {
+    const bool ours = std::any_of(children_.begin(), children_.end(), [&](const auto& child) {
+      return child && child->pid == ended.si_pid;
+    });
+    if (ours) return;  // on_child_ended reaps it, and comes back here for the others
+    ::waitpid(ended.si_pid, nullptr, WNOHANG);
+  }
 }
 
 void Supervisor::arm_timer() {

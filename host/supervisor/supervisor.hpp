@@ -68,6 +68,8 @@ class Supervisor {
   void receive_notifications();
   void watch_child(std::size_t place);
   void on_child_ended(std::size_t place);
+  void watch_orphans();
+  void reap_orphans();
   void arm_timer();
   void show_progress();
   void feed_watchdog(std::chrono::microseconds interval);
@@ -88,6 +90,7 @@ class Supervisor {
   std::optional<NotifySocket> notify_;
 
   boost::asio::signal_set signals_{loop_};
+  boost::asio::signal_set orphans_{loop_};
   boost::asio::posix::stream_descriptor notify_ready_{loop_};  // does not own: notify_ does
   boost::asio::steady_timer timer_{loop_};
   std::optional<std::chrono::steady_clock::time_point> timer_armed_for_;

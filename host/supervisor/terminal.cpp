@@ -4,8 +4,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
+
+#include "core/text.hpp"
 #include "host/supervisor/panel.hpp"
-#include "host/supervisor/serve_command.hpp"
 
 namespace flow::host {
 namespace {
@@ -15,6 +17,7 @@ namespace {
 void write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return;
     text.remove_prefix(static_cast<std::size_t>(written));
   }
@@ -52,7 +55,7 @@ void Terminal::print(std::string_view text) {
 
 void Terminal::print_errors(std::string_view text) {
   clear_progress();
-  write_all(STDERR_FILENO, error_lines(text));
+  write_all(STDERR_FILENO, core::error_lines(text));
 }
 
 }  // namespace flow::host

@@ -83,6 +83,13 @@ class Edits {
     }
   }
 
+  // Sends all documents edited, then looks at them again.
+  void emit(flow::Request& request) {
+    each<text>(request);
+    if (!request.emit()) throw flow::Error(FLOW_CANCELLED, "the caller is gone");
+    for (flow::Doc doc : request) request.append().set_text("after " + std::string(doc.text()));
+  }
+
   flow::Router<Edits> router_{{"/id", &Edits::each<id>},
                               {"/text", &Edits::each<text>},
                               {"/uri", &Edits::each<uri>},
@@ -98,7 +105,8 @@ class Edits {
                               {"/remove", &Edits::remove},
                               {"/replace", &Edits::replace},
                               {"/misuse", &Edits::misuse},
-                              {"/stream", &Edits::stream}};
+                              {"/stream", &Edits::stream},
+                              {"/emit", &Edits::emit}};
 };
 
 FLOW_PLUGIN(Edits, FLOW_CONCURRENT | FLOW_STREAMS, R"({
@@ -121,6 +129,7 @@ FLOW_PLUGIN(Edits, FLOW_CONCURRENT | FLOW_STREAMS, R"({
     {"path": "/remove"},
     {"path": "/replace"},
     {"path": "/misuse", "summary": "Fails with INVALID_ARGUMENT"},
-    {"path": "/stream"}
+    {"path": "/stream", "streams": true},
+    {"path": "/emit", "streams": true, "writes": ["text"]}
   ]
 })");

@@ -10,10 +10,12 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <thread>
 
 #include "core/status.hpp"
 #include "flow/flow.hpp"
+#include "host/flow/find_program.hpp"
 
 namespace flow {
 namespace {
@@ -146,6 +148,33 @@ TEST(FlowLibrary, SaysThatItsPortIsInUse) {
   Flow flow(same);
   flow.add();
   EXPECT_THAT(failure_of(flow), HasSubstr("port in use"));
+}
+
+core::Environment variables(std::map<std::string, std::string> all) {
+  return [all = std::move(all)](const std::string& name) {
+    const auto found = all.find(name);
+    return found == all.end() ? std::nullopt : std::optional(found->second);
+  };
+}
+
+TEST(FindFlowHost, PrefersWhatItIsToldToTheEnvironmentAndThatToThePath) {
+  const std::string real = FLOW_TEST_HOST;
+  const std::string folder = fs::path(real).parent_path();
+  EXPECT_EQ(*host::find_flow_host(real, variables({{"FLOW_HOST", "/nowhere"}})), real);
+  EXPECT_EQ(*host::find_flow_host("", variables({{"FLOW_HOST", real}, {"PATH", "/"}})), real);
+  EXPECT_EQ(*host::find_flow_host("", variables({{"PATH", ":/nowhere::" + folder + ":/x"}})), real);
+}
+
+TEST(FindFlowHost, DoesNotLookElsewhereIfItIsToldAPlaceThatIsWrong) {
+  const std::string folder = fs::path(FLOW_TEST_HOST).parent_path();
+  const auto found = host::find_flow_host("", variables({{"FLOW_HOST", folder}, {"PATH", folder}}));
+  EXPECT_THAT(std::string(core::message(found.status())), HasSubstr("which FLOW_HOST names"));
+}
+
+TEST(FindFlowHost, SaysWhereItLooked) {
+  const auto found = host::find_flow_host("", variables({{"PATH", "/nowhere"}}));
+  if (found.ok()) GTEST_SKIP() << "it is installed: " << *found;
+  EXPECT_THAT(std::string(core::message(found.status())), HasSubstr("/nowhere/flow-host"));
 }
 
 TEST(FlowLibrary, SaysWhenThereIsNoFlowHost) {

@@ -133,6 +133,13 @@ class Flow:
                 return pid
         return None
 
+    def memory_mib(self, name="gateway"):
+        """What a process of it has in memory."""
+        for line in pathlib.Path(f"/proc/{self.pid_of(name)}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) // 1024
+        raise AssertionError(f"{name} has no process")
+
     # ---- asking it ------------------------------------------------------------------------------
 
     def http(self, path, method="GET"):

@@ -54,7 +54,7 @@ class BufCurl(SharedFlow):
         for version in ("grpc-v1", "grpc-v1alpha"):
             done = self.buf("", "--list-services", "--reflect-protocol", version)
             self.assertEqual(done.returncode, 0, done.stderr)
-            for service in ("grpc.health.v1.Health", "jina.JinaGatewayDryRunRPC",
+            for service in ("grpc.health.v1.Health", "jina.JinaGatewayDryRunRPC", "jina.JinaRPC",
                             "jina.JinaSingleDataRequestRPC", "jina.JinaInfoRPC"):
                 self.assertIn(service, done.stdout)
 
@@ -62,7 +62,8 @@ class BufCurl(SharedFlow):
         done = self.buf("", "--list-methods")
         self.assertEqual(done.returncode, 0, done.stderr)
         for method in ("jina.JinaGatewayDryRunRPC/dry_run", "grpc.health.v1.Health/Check",
-                       "jina.JinaSingleDataRequestRPC/process_single_data"):
+                       "jina.JinaSingleDataRequestRPC/process_single_data", "jina.JinaRPC/Call",
+                       "jina.JinaSingleDocumentRequestRPC/stream_doc"):
             self.assertIn(method, done.stdout)
 
     def test_dry_run_by_reflection_gives_the_empty_object(self):

@@ -16,7 +16,7 @@ ALLOWED = {
     "core": {"core"},
     "host": {"host", "client", "core", "proto", "plugin-api", "protobuf", "grpc"},
     "wire": {"wire", "core", "proto", "protobuf"},
-    "gateway": {"gateway", "wire", "core", "proto", "protobuf"},
+    "gateway": {"gateway", "wire", "core", "proto", "protobuf", "openssl"},
     "client": {"client", "wire", "core", "proto", "protobuf", "grpc"},
     "flowctl": {"flowctl", "client", "host", "wire", "core", "proto", "protobuf"},
     "plugins": {"plugins", "plugin-api"},
@@ -39,6 +39,7 @@ PATTERNS = [
     (re.compile(r"(jina|docarray|flow/v1/.*|grpc/(health|reflection)/.*)\.pb\.h$"), "proto"),
     (re.compile(r"grpc(pp)?/"), "grpc"),
     (re.compile(r"google/protobuf/"), "protobuf"),
+    (re.compile(r"openssl/"), "openssl"),
     (re.compile(r"flow/(address|client|document|flow|json|nd_array)\.hpp$"), "client"),
     (re.compile(r"flow/"), "plugin-api"),
 ]

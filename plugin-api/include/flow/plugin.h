@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The flow plugin ABI, major 1: what an executor's shared library and the host that loads it agree
- * on. Compiles as C11 and C++20, needs no other file of this project. Rules A1..A12 that comments
+ * on. Compiles as C11 and C++20, needs no other file of this project. Rules A1..A13 that comments
  * refer to are in ABI.md. Not frozen before the first tagged release; append-only after it.
  *
  * Threads, by the tag on each function:
@@ -144,7 +144,8 @@ enum { FLOW_TENSOR = 0, FLOW_EMBEDDING = 1 };
 
 /* The response starts as the request's documents, edited in place: what is not set is not copied.
  * Setters copy their arguments and answer FLOW_OK, or FLOW_INVALID_ARGUMENT for a handle that is
- * not of this call. A pointer handed out by doc_new_* is writable until the call completes. */
+ * not of this call. A pointer handed out by doc_new_* is writable until the call completes or
+ * call_emit sends its document. */
 typedef struct flow_host {
   uint32_t size; /* bytes of this table, as the host knows it (A4) */
   uint32_t abi_minor;
@@ -193,8 +194,11 @@ typedef struct flow_host {
   int32_t (*call_cancelled)(const flow_call *call) FLOW_NOEXCEPT;
   /* [any] "Still at work": a long call that reports progress is busy, not hung. */
   void (*call_progress)(flow_call *call) FLOW_NOEXCEPT;
-  /* [call, may block] FLOW_STREAMS: sends the response as it stands as one message and empties it.
-   * FLOW_CANCELLED: the caller is gone. FLOW_UNIMPLEMENTED: this request takes one answer only. */
+  /* [call, may block] FLOW_STREAMS: sends the response as it stands as one part of the answer and
+   * empties it (A13). Waits while the caller reads more slowly than the plugin emits. FLOW_CANCELLED:
+   * nobody reads any more (the caller is gone, the deadline has passed, the host stops), and the call
+   * has failed. FLOW_RESOURCE_EXHAUSTED: the part is too large; nothing was sent, the response is as
+   * it was. FLOW_UNIMPLEMENTED: the plugin's flags lack FLOW_STREAMS. */
   flow_status (*call_emit)(flow_call *call) FLOW_NOEXCEPT;
   /* [any] Exactly once after FLOW_PENDING; the call is dead afterwards (A9). */
   void (*call_finish)(flow_call *call, flow_status status) FLOW_NOEXCEPT;
@@ -209,7 +213,7 @@ enum {
   FLOW_CONCURRENT = 1u << 0, /* process() may run in parallel on one executor */
   FLOW_AFFINE = 1u << 1,     /* create, process and destroy always on the same OS thread */
   FLOW_ASYNC = 1u << 2,      /* process() may return FLOW_PENDING */
-  FLOW_STREAMS = 1u << 3,    /* process() may use call_emit */
+  FLOW_STREAMS = 1u << 3,    /* process() may use call_emit, and waits in it: see FLOW_BLOCKS */
   FLOW_BATCHES = 1u << 4,    /* answer i depends on document i alone: requests may be merged */
   FLOW_BLOCKS = 1u << 5,     /* process() waits for I/O: give it a larger pool */
   FLOW_PINNED = 1u << 6      /* links gRPC, Go, Python or the like */

@@ -542,14 +542,19 @@ class Request {
   }
   // Takes a document, with its children, out of the response.
   void remove(const Doc& doc) { doc.check(host_->doc_remove(call_, doc.handle()), "removal"); }
-  // FLOW_STREAMS: sends the response as it stands as one message and empties it. False: the caller
-  // is gone. Throws UNIMPLEMENTED if the caller takes a single answer only.
+  // FLOW_STREAMS: sends the response as it stands as one part of the answer and empties it (A13);
+  // of the documents that it held, only what docs() shows may still be looked at. Waits while the
+  // caller reads more slowly. False: nobody reads any more, so clean up and return. Throws
+  // RESOURCE_EXHAUSTED, and leaves the response as it was, if the part is too large;
+  // UNIMPLEMENTED without the flag.
   [[nodiscard]] bool emit() {
     const flow_status status = host_->call_emit(call_);
     if (status == FLOW_OK) return true;
     if (status == FLOW_CANCELLED) return false;
-    throw Error(status, status == FLOW_UNIMPLEMENTED ? "this request takes one answer only"
-                                                     : "the host could not send a part");
+    throw Error(status, status == FLOW_UNIMPLEMENTED
+                            ? "emit() needs FLOW_STREAMS among the flags of the plugin"
+                        : status == FLOW_RESOURCE_EXHAUSTED ? "a part of the answer is too large"
+                                                            : "the host could not send a part");
   }
 
  private:

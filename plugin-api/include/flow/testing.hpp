@@ -169,7 +169,7 @@ struct FakeRequest {
   FakeValue parameters = {};
   std::list<FakeDoc> docs = {};
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-  bool streams = false;  // the caller takes several answers
+  std::size_t parts_max = SIZE_MAX;  // the caller leaves when it has as many parts by emit()
 };
 
 // One request, and what becomes of it. `docs` and `emitted` belong to the executor until the call
@@ -181,8 +181,8 @@ class FakeCall {
   FakeCall(const FakeCall&) = delete;
   FakeCall& operator=(const FakeCall&) = delete;
 
-  std::list<FakeDoc> docs;                  // the response
-  std::vector<std::list<FakeDoc>> emitted;  // what was sent before it, by emit()
+  std::list<FakeDoc> docs;                  // the response, after emit() what followed
+  std::vector<std::list<FakeDoc>> emitted;  // the parts that were sent before it
 
   std::string error() const {
     const std::lock_guard lock(mutex_);
@@ -246,12 +246,16 @@ class FakeCall {
 
   void finish(flow_status status) {
     const std::lock_guard lock(mutex_);
+    // An answer that lacks a part is none, whatever the plugin says (rule A13).
+    if (status == FLOW_OK && lacks_a_part_) status = FLOW_CANCELLED;
     if (finished_++ == 0) status_ = status;
     changed_.notify_all();
   }
 
   FakeRequest request_;
   flow_request view_{};
+  bool may_emit_ = false;
+  bool lacks_a_part_ = false;
   std::list<Snapshot> snapshots_;
   std::list<FakeDoc> removed_;
   std::list<std::vector<std::uint8_t>> replaced_;  // memory that a plugin may still write to
@@ -300,6 +304,7 @@ class FakeHost {
                       : static_cast<std::uint64_t>(deadline),
                   call.request_.parameters.view(),
                   call.show(call.docs)};
+    call.may_emit_ = (plugin_.flags & FLOW_STREAMS) != 0;
     const flow_status status = plugin_.process(executor_, &call.view_, call.handle());
     if (status != FLOW_PENDING) {
       call.finish(status);
@@ -471,8 +476,12 @@ class FakeHost {
   static void call_progress(flow_call* call) noexcept { ++FakeCall::from(call).progressed_; }
   static flow_status call_emit(flow_call* call) noexcept {
     FakeCall& self = FakeCall::from(call);
-    if (!self.request_.streams) return FLOW_UNIMPLEMENTED;
-    if (self.cancelled()) return FLOW_CANCELLED;
+    if (!self.may_emit_) return FLOW_UNIMPLEMENTED;
+    if (self.emitted.size() >= self.request_.parts_max) self.cancelled_ = true;
+    if (self.cancelled()) {
+      self.lacks_a_part_ = true;
+      return FLOW_CANCELLED;
+    }
     self.emitted.push_back(std::exchange(self.docs, {}));
     return FLOW_OK;
   }

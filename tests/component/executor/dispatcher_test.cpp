@@ -67,6 +67,7 @@ struct FakeOrigin final : CallOrigin {
     outcomes.push_back(outcome);
     changed.notify_all();
   }
+  void call_stopping(Stop) override {}
   std::vector<Outcome> wait(std::size_t count = 1) {
     std::unique_lock lock(mutex);
     EXPECT_TRUE(changed.wait_for(lock, kPatience, [&] { return outcomes.size() >= count; }));
@@ -280,6 +281,69 @@ TEST_F(DispatcherTest, TellsAPendingPluginOnceThatItsCallerLeft) {
   EXPECT_EQ(origin.wait()[0].status, FLOW_CANCELLED);
   EXPECT_TRUE(pool_->wait_until_idle(std::chrono::steady_clock::now() + kPatience));
   EXPECT_EQ(told, 1);
+}
+
+TEST_F(DispatcherTest, CollectsThePartsOfAnAnswerInItsOneMessage) {
+  plugin_.table.flags = FLOW_STREAMS;
+  plugin_.process = [&](auto*, flow_call* call) {
+    const void* doc = nullptr;
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_EQ(plugin_.host->call_emit(call), FLOW_OK);
+      EXPECT_EQ(plugin_.host->doc_append(call, nullptr, FLOW_ROOT, &doc), FLOW_OK);
+    }
+    return flow_status{FLOW_OK};
+  };
+  start();
+  FakeOrigin origin;
+  origin.message.mutable_data()->mutable_docs()->add_docs()->set_id("asked");
+  submit(origin);
+
+  EXPECT_EQ(origin.wait()[0].status, FLOW_OK);
+  ASSERT_EQ(origin.message.data().docs().docs_size(), 3);
+  EXPECT_EQ(origin.message.data().docs().docs(0).id(), "asked");
+}
+
+TEST_F(DispatcherTest, RefusesPartsFromAPluginThatDidNotSayThatItStreams) {
+  plugin_.process = [&](auto*, flow_call* call) { return plugin_.host->call_emit(call); };
+  start();
+  FakeOrigin origin;
+  submit(origin);
+
+  EXPECT_EQ(origin.wait()[0].status, FLOW_UNIMPLEMENTED);
+  EXPECT_EQ(plugin_.host->call_emit(nullptr), FLOW_INVALID_ARGUMENT);
+}
+
+TEST_F(DispatcherTest, RefusesPartsOfACallThatIsOver) {
+  plugin_.table.flags = FLOW_STREAMS;
+  flow_call* over = nullptr;
+  plugin_.process = [&](auto*, flow_call* call) {
+    over = call;
+    return flow_status{FLOW_OK};
+  };
+  start();
+  FakeOrigin origin;
+  submit(origin);
+  origin.wait();
+
+  EXPECT_EQ(plugin_.host->call_emit(over), FLOW_INVALID_ARGUMENT);
+}
+
+TEST_F(DispatcherTest, TellsCallersWhoseTurnNeverCameThatTheExecutorStopped) {
+  std::promise<void> go;
+  plugin_.process = [&, gone = go.get_future().share()](auto*, auto*) {
+    gone.wait();
+    return flow_status{FLOW_OK};
+  };
+  start();
+  FakeOrigin working, waiting;
+  submit(working);
+  Call& call = submit(waiting);
+  EXPECT_FALSE(call.stop(CallOrigin::Stop::Ask));
+  go.set_value();
+
+  EXPECT_EQ(working.wait()[0].status, FLOW_OK);
+  EXPECT_EQ(waiting.wait()[0].status, FLOW_UNAVAILABLE);
+  EXPECT_EQ(waiting.wait()[0].started, Outcome::Started::No);
 }
 
 TEST_F(DispatcherTest, RefusesCallsBeyondTheBoundAndAfterClosing) {

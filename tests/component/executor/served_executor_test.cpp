@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Executors as clients meet them: real plugins, real gRPC.
-#include "host/executor/served_executor.hpp"
+#include "served.hpp"
 
 #include <gmock/gmock.h>
 #include <unistd.h>
@@ -10,12 +10,9 @@
 #include <future>
 #include <mutex>
 
-#include "core/status.hpp"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpc/reflection/v1/reflection.grpc.pb.h"
 #include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
-#include "host/plugin/library.hpp"
-#include "host/plugin/resolve.hpp"
 
 namespace flow::host {
 namespace {
@@ -26,89 +23,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsSupersetOf;
 using testing::MatchesRegex;
-
-constexpr auto kPatience = 60s;  // a sanitizer makes a thousand calls slow
-
-// One executor, served on a free port, and a client's channel to it.
-class Served {
- public:
-  explicit Served(const std::string& uses, const std::string& uses_with = "{}",
-                  std::uint64_t bytes_max = 4 << 20) {
-    auto config = core::parse_config(
-        "[[executors]]\nname = \"executor0\"\nuses = \"" + uses + "\"\nuses_with = " + uses_with,
-        "/tmp/flow.toml", core::process_environment());
-    EXPECT_TRUE(config.ok()) << config.status();
-    config->plugins = {FLOW_TEST_PLUGINS, FLOW_PLUGINS};
-    auto resolved = resolve_plugins(*config);
-    EXPECT_TRUE(resolved.ok()) << resolved.status();
-    auto& plugin = resolved->front();
-    ServedExecutorSpec spec;
-    spec.table = *load_plugin(plugin.path, plugin.info);
-    spec.identity = {"executor0", 0, 4711, plugin.info, plugin.build_id};
-    spec.config = plugin.config;
-    spec.listen.tcp_address = "127.0.0.1:0";
-    spec.bytes_max = bytes_max;
-    spec.health_interval = 10ms;
-    executor_ = std::make_unique<ServedExecutor>(
-        std::move(spec), core::make_logger("executor0/rep-0", core::LogConfig{.level = "off"}));
-  }
-  absl::Status start() {
-    FLOW_RETURN_IF_ERROR(executor_->create());
-    FLOW_RETURN_IF_ERROR(executor_->listen());
-    grpc::ChannelArguments arguments;
-    arguments.SetMaxReceiveMessageSize(-1);
-    channel_ = grpc::CreateCustomChannel(executor_->server().tcp_address(),
-                                         grpc::InsecureChannelCredentials(), arguments);
-    return absl::OkStatus();
-  }
-  ~Served() {
-    if (channel_ != nullptr) {
-      EXPECT_TRUE(executor_->drain(std::chrono::steady_clock::now() + kPatience));
-    }
-    executor_->stop();
-  }
-  ServedExecutor& operator*() { return *executor_; }
-  ServedExecutor* operator->() { return executor_.get(); }
-  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
-
-  struct Reply {
-    grpc::Status status;
-    jina::DataRequestProto answer;
-    bool is_error = false;
-  };
-  Reply post(const jina::DataRequestProto& request, std::chrono::milliseconds timeout = kPatience) {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + timeout);
-    Reply reply;
-    reply.status = jina::JinaSingleDataRequestRPC::NewStub(channel_)->process_single_data(
-        &context, request, &reply.answer);
-    const auto& trailers = context.GetServerTrailingMetadata();
-    const auto found = trailers.find("is-error");
-    reply.is_error = found != trailers.end() && found->second == "true";
-    return reply;
-  }
-
- private:
-  std::unique_ptr<ServedExecutor> executor_;
-  std::shared_ptr<grpc::Channel> channel_;
-};
-
-jina::DataRequestProto request(const std::string& endpoint, std::vector<std::string> texts) {
-  jina::DataRequestProto message;
-  message.mutable_header()->set_request_id("r");
-  message.mutable_header()->set_exec_endpoint(endpoint);
-  for (auto& text : texts) {
-    auto& document = *message.mutable_data()->mutable_docs()->add_docs();
-    document.set_id("id-" + text);
-    document.set_text(std::move(text));
-  }
-  return message;
-}
-std::vector<std::string> texts(const jina::DataRequestProto& message) {
-  std::vector<std::string> result;
-  for (const auto& document : message.data().docs().docs()) result.push_back(document.text());
-  return result;
-}
 
 TEST(ServedExecutor, AnswersWithItsRouteAndTheDocuments) {
   Served echo("echo");
@@ -354,6 +268,8 @@ TEST(ServedExecutor, DescribesItself) {
   ASSERT_TRUE(jina::JinaInfoRPC::NewStub(upper.channel())->_status(&two, {}, &info).ok());
 
   EXPECT_THAT(endpoints.endpoints(), ElementsAre("/upper", "_jina_dry_run_"));
+  EXPECT_EQ(endpoints.schemas().fields_size(), 2);
+  EXPECT_TRUE(endpoints.schemas().fields().contains("/upper"));
   EXPECT_EQ(info.jina().at("plugin"), "upper");
   EXPECT_EQ(info.jina().at("abi"), "1.0");
   EXPECT_TRUE(info.envs().contains("FLOW_LOG_LEVEL"));
@@ -444,9 +360,10 @@ void expect_reflection(const std::shared_ptr<grpc::Channel>& channel) {
   for (const auto& service : listed.list_services_response().service()) {
     names.push_back(service.name());
   }
-  EXPECT_THAT(names, IsSupersetOf({"grpc.health.v1.Health", "jina.JinaSingleDataRequestRPC",
-                                   "jina.JinaDataRequestRPC", "jina.JinaInfoRPC",
-                                   "jina.JinaDiscoverEndpointsRPC"}));
+  EXPECT_THAT(names,
+              IsSupersetOf({"grpc.health.v1.Health", "jina.JinaSingleDataRequestRPC",
+                            "jina.JinaDataRequestRPC", "jina.JinaInfoRPC",
+                            "jina.JinaDiscoverEndpointsRPC", "jina.JinaSingleDocumentRequestRPC"}));
   EXPECT_GE(described.file_descriptor_response().file_descriptor_proto_size(), 2);
 }
 

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -71,6 +72,18 @@ int report() {
   return ::write(3, text.data(), text.size()) > 0 ? 0 : 1;
 }
 
+// A process whose parent ends before anybody waits for it.
+void leave_an_orphan() {
+  const pid_t parent = ::fork();
+  if (parent != 0) {
+    ::waitpid(parent, nullptr, 0);
+    return;
+  }
+  const pid_t orphan = ::fork();
+  if (orphan != 0) say("orphan pid {}", orphan);
+  ::_exit(0);
+}
+
 int run_executor(const Notifier& notifier, const std::string& name) {
   const std::string mode = variable("CHILD_MODE", "ready");
   say("{} pid {}", name, ::getpid());
@@ -84,6 +97,7 @@ int run_executor(const Notifier& notifier, const std::string& name) {
     if (mode == "segv") ::raise(SIGSEGV);
     while (true) ::pause();
   }
+  if (mode == "orphan") leave_an_orphan();
   notifier.send({{"READY", "1"}});
   if (mode == "stubborn") {
     while (true) ::pause();  // SIGTERM is blocked and never taken

@@ -92,6 +92,22 @@ TEST_F(SupervisorTest, AKilledExecutorComesBackOnItsPortAndTheGatewayHearsAllOfI
   EXPECT_EQ(flow().wait(), 0);
 }
 
+TEST_F(SupervisorTest, ReapsWhatItsChildrenLeaveBehind) {
+  start(executor("a", "orphan"));
+  const std::string orphan = "/proc/" + flow().expect("orphan pid ([0-9]+)")[1];
+
+  // Nothing tells a third process that a zombie was reaped, so it is looked for.
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (std::filesystem::exists(orphan) && std::chrono::steady_clock::now() < until) {
+    ::poll(nullptr, 0, 1);
+  }
+
+  EXPECT_FALSE(std::filesystem::exists(orphan));
+  expect_panel();
+  flow().signal(SIGTERM);
+  EXPECT_EQ(flow().wait(), 0);
+}
+
 TEST_F(SupervisorTest, ANewGatewayHearsEverything) {
   start(executor("a", "ready") + executor("b", "ready"));
   const pid_t gateway = expect_pid("^gateway");

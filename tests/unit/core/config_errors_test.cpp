@@ -57,7 +57,7 @@ TEST(ConfigErrors, RefuseUnknownKeysAndGuessWhatWasMeant) {
 }
 
 TEST(ConfigErrors, KnowTheKeysOfLaterVersions) {
-  for (const char* key : {"cors", "prefetch", "protocols", "retries", "tls"}) {
+  for (const char* key : {"retries"}) {
     EXPECT_EQ(errors_of(std::string("[gateway]\n") + key + " = 1" + kEcho),
               std::string("2:1: `") + key + "` is not supported by this version yet");
   }
@@ -72,6 +72,14 @@ TEST(ConfigErrors, SayWhichTypeWasFoundAndWhichExpected) {
   const Case cases[] = {
       {"name = 1" + kEcho, "1:8: name is a whole number, expected a string"},
       {"name = [\"a\"]" + kEcho, "1:8: name is an array, expected a string"},
+      {"gateway.cors = \"yes\"" + kEcho, "1:16: cors is a string, expected true or false"},
+      {"gateway.protocols = \"http\"" + kEcho,
+       "1:21: protocols is a string, expected an array of strings"},
+      {"gateway.protocols = []" + kEcho,
+       "1:21: protocols is empty: name what the gateway is to speak"},
+      {"gateway.protocols = [\"http\", \"grcp\"]" + kEcho,
+       "1:30: protocols has \"grcp\", expected \"grpc\", \"http\" and \"websocket\" (did you mean "
+       "\"grpc\"?)"},
       {"plugins = \"a\"" + kEcho, "1:11: plugins is a string, expected an array of strings"},
       {"plugins = [1]" + kEcho, "1:12: an element of plugins is a whole number, expected a string"},
       {"gateway = true" + kEcho, "1:11: gateway is true or false, expected a table"},
@@ -98,6 +106,29 @@ TEST(ConfigErrors, SayWhichTypeWasFoundAndWhichExpected) {
       {kEcho + "env = { A = 1 }", "4:13: env.A is a whole number, expected a string"},
       {kEcho + "uses_with = [1]", "4:13: uses_with is an array, expected a table"},
       {kEcho + "process = 1979-05-27", "4:11: process is a date or time, expected a string"},
+      {"gateway.tls = \"on\"" + kEcho, "1:15: tls is a string, expected a table"},
+      {"gateway.tls = { certificate = 1, key = [] }" + kEcho,
+       "1:31: certificate is a whole number, expected a string\n"
+       "1:40: key is an array, expected a string"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(errors_of(c.text), c.errors);
+}
+
+TEST(ConfigErrors, AskForBothACertificateAndItsKey) {
+  const Case cases[] = {
+      {"gateway.tls = { certificate = \"c.pem\" }" + kEcho,
+       "1:15: tls has no `key`: name the file of the certificate's private key"},
+      {"gateway.tls = { key = \"k.pem\" }" + kEcho,
+       "1:15: tls has no `certificate`: name the file of the gateway's certificate"},
+      {"[gateway.tls]\nclient_ca = \"ca.pem\"" + kEcho,
+       "1:1: tls has no `certificate`: name the file of the gateway's certificate\n"
+       "1:1: tls has no `key`: name the file of the certificate's private key"},
+      {"gateway.tls = { certificate = \"\", key = \"k.pem\" }" + kEcho,
+       "1:31: certificate is empty"},
+      {"gateway.tls = { cert = \"c.pem\", certificate = \"c.pem\", key = \"k.pem\" }" + kEcho,
+       "1:17: unknown key \"cert\" in tls"},
+      {"gateway.tls = { certificate = \"c.pem\", key = \"k.pem\", client-ca = \"\" }" + kEcho,
+       "1:55: unknown key \"client-ca\" in tls (did you mean \"client_ca\"?)"},
   };
   for (const Case& c : cases) EXPECT_EQ(errors_of(c.text), c.errors);
 }
@@ -113,6 +144,8 @@ TEST(ConfigErrors, SayWhichValuesAreAllowed) {
        "1:16: port is \"80800\", expected a whole number from 0 to 65535"},
       {"gateway.http_dry_run_status = 500" + kEcho,
        "1:31: http_dry_run_status is 500, expected 200 or 503"},
+      {"gateway.prefetch = -1" + kEcho,
+       "1:20: prefetch is -1, expected a whole number from 0 to 4294967295"},
       {"gateway.max_in_flight = 0" + kEcho,
        "1:25: max_in_flight is 0, expected a whole number from 1 to 4294967295"},
       {"gateway.max_message = \"0B\"" + kEcho,

@@ -29,7 +29,10 @@ TEST(Config, NeedsOneLineOnly) {
   EXPECT_EQ(config.gateway.timeout_send, 10s);
   EXPECT_EQ(config.gateway.max_message, 256u << 20);
   EXPECT_EQ(config.gateway.max_in_flight, 4096u);
+  EXPECT_EQ(config.gateway.prefetch, 1000u);
   EXPECT_EQ(config.gateway.http_dry_run_status, 503);
+  EXPECT_TRUE(config.gateway.protocols.grpc && config.gateway.protocols.http);
+  EXPECT_FALSE(config.gateway.cors);
   EXPECT_EQ(config.health.heartbeat_interval, 250ms);
   EXPECT_EQ(config.health.heartbeat_timeout, 250ms);
   EXPECT_EQ(config.supervise.restart, RestartPolicy::OnFailure);
@@ -67,7 +70,10 @@ port = 8080
 timeout_send = "5s"
 max_message = "64MiB"
 max_in_flight = 100
+prefetch = 0
 http_dry_run_status = 200
+protocols = ["http", "websocket"]
+cors = true
 
 [health]
 heartbeat_interval = "100ms"
@@ -111,7 +117,12 @@ needs = ["encoder"]
   EXPECT_EQ(config.gateway.timeout_send, 5s);
   EXPECT_EQ(config.gateway.max_message, 64u << 20);
   EXPECT_EQ(config.gateway.max_in_flight, 100u);
+  EXPECT_EQ(config.gateway.prefetch, 0u);
   EXPECT_EQ(config.gateway.http_dry_run_status, 200);
+  EXPECT_FALSE(config.gateway.protocols.grpc);
+  EXPECT_TRUE(config.gateway.protocols.http);
+  EXPECT_TRUE(config.gateway.protocols.websocket);
+  EXPECT_TRUE(config.gateway.cors);
   EXPECT_EQ(config.health.heartbeat_interval, 100ms);
   EXPECT_EQ(config.health.heartbeat_timeout, 50ms);
   EXPECT_EQ(config.supervise.restart, RestartPolicy::Always);
@@ -198,6 +209,23 @@ TEST(Config, MakesOnlyPathsAbsolute) {
   for (const auto& [uses, expected] : cases) {
     EXPECT_EQ(parsed("[[executors]]\nuses = \"" + uses + "\"").executors[0].uses, expected);
   }
+}
+
+TEST(Config, KnowsWhereTheFilesOfTlsAre) {
+  const FlowConfig config = parsed(R"(
+[gateway]
+tls = { certificate = "tls/cert.pem", key = "/etc/${WORD}.pem" }
+[[executors]]
+uses = "echo"
+)");
+
+  ASSERT_TRUE(config.gateway.tls.has_value());
+  EXPECT_EQ(config.gateway.tls->certificate, "/flows/search/tls/cert.pem");
+  EXPECT_EQ(config.gateway.tls->certificate_at, (Location{3, 23}));
+  EXPECT_EQ(config.gateway.tls->key, "/etc/word.pem");
+  EXPECT_EQ(config.gateway.tls->key_at, (Location{3, 45}));
+  EXPECT_EQ(config.gateway.tls->client_ca, "") << "clients need no certificate";
+  EXPECT_FALSE(parsed("[[executors]]\nuses = \"echo\"").gateway.tls.has_value());
 }
 
 TEST(Config, NamesTheFlowAtTheRootOfTheFileSystem) {

@@ -50,6 +50,12 @@ TEST(OneLine, EscapesControlCharactersOnly) {
   EXPECT_EQ(one_line("a\nb\tc\x1b[0m\u0085\xff"), "a\\nb\\tc\\x1b[0m\\u0085\\xff");
 }
 
+TEST(ErrorLines, EachLineSaysThatItIsAnError) {
+  EXPECT_EQ(error_lines("one\ntwo"), "error: one\nerror: two\n");
+  EXPECT_EQ(error_lines("one\n"), "error: one\n");
+  EXPECT_EQ(error_lines(""), "");
+}
+
 TEST(TerminalColumns, CountsWhatATerminalShows) {
   EXPECT_EQ(terminal_columns(""), 0u);
   EXPECT_EQ(terminal_columns("abc"), 3u);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "core/status.hpp"
 #include "gateway/front/service.hpp"
@@ -21,7 +22,8 @@ class FakeOutput final : public OutputSignal {
 class FakeFront final : public GrpcServices, public HttpRoutes {
  public:
   // "/echo" and "/stream" answer each message with itself, "/silent" never answers, "/fail" ends
-  // with NOT_FOUND.
+  // with NOT_FOUND, "/picky" is a stream that takes as many messages as front.wanted says and
+  // answers none.
   class Handler final : public GrpcHandler {
    public:
     Handler(FakeFront& front, GrpcCall& call, std::string path)
@@ -31,10 +33,20 @@ class FakeFront final : public GrpcServices, public HttpRoutes {
     }
     ~Handler() override { --front_.open_calls; }
     void on_message(std::string framed) override {
-      if (path_ == "/echo" || path_ == "/stream") call_.send(std::move(framed));
+      if (path_ == "/echo" || path_ == "/stream") return call_.send(std::move(framed));
+      if (path_ != "/picky") return;
+      --front_.wanted;
+      front_.taken.emplace_back(wire::payload(framed));
+      if (front_.on_taken) front_.on_taken();
     }
-    bool streaming() const override { return path_ == "/stream"; }
+    bool wants_message() override { return path_ != "/picky" || front_.wanted > 0; }
+    void on_sent() override { ++front_.sent_told; }
+    void on_drain() override {
+      if (streaming()) call_.finish(core::error(absl::StatusCode::kUnavailable, "stopping"));
+    }
+    bool streaming() const override { return path_ == "/stream" || path_ == "/picky"; }
     void on_end() override {
+      ++front_.ends_told;
       if (path_ == "/echo" || path_ == "/stream") call_.finish(absl::OkStatus());
       if (path_ == "/fail") {
         call_.finish(core::error(absl::StatusCode::kNotFound, "no such thing: 100 %"));
@@ -48,12 +60,13 @@ class FakeFront final : public GrpcServices, public HttpRoutes {
   };
 
   std::unique_ptr<GrpcHandler> open(std::string_view path, GrpcCall& call) override {
-    if (path != "/echo" && path != "/stream" && path != "/silent" && path != "/fail")
+    if (path != "/echo" && path != "/stream" && path != "/silent" && path != "/fail" &&
+        path != "/picky")
       return nullptr;
     return std::make_unique<Handler>(*this, call, std::string(path));
   }
 
-  // "/late" is answered when the test says so; everything else at once with what was asked for.
+  // "/late..." is answered when the test says so; everything else at once with what was asked for.
   class LateAnswer final : public HttpHandler {
    public:
     LateAnswer(FakeFront& front, HttpExchange& exchange) : front_(front) {
@@ -61,6 +74,7 @@ class FakeFront final : public GrpcServices, public HttpRoutes {
       front_.last_exchange = &exchange;
     }
     ~LateAnswer() override { --front_.open_exchanges; }
+    void on_sent() override { ++front_.pieces_sent; }
 
    private:
     FakeFront& front_;
@@ -68,7 +82,7 @@ class FakeFront final : public GrpcServices, public HttpRoutes {
 
   std::unique_ptr<HttpHandler> open(HttpRequest request, HttpExchange& exchange) override {
     ++http_requests;
-    if (request.target == "/late") return std::make_unique<LateAnswer>(*this, exchange);
+    if (request.target.starts_with("/late")) return std::make_unique<LateAnswer>(*this, exchange);
     std::string body = std::string(request.method) + " " + std::string(request.target);
     if (!request.body.empty()) body += " " + request.body;
     exchange.respond({.status = request.target == "/missing" ? 404 : 200, .body = std::move(body)});
@@ -79,7 +93,13 @@ class FakeFront final : public GrpcServices, public HttpRoutes {
 
   int open_calls = 0;
   int open_exchanges = 0;
+  int pieces_sent = 0;
   int http_requests = 0;
+  int wanted = 0;                  // by "/picky"
+  std::vector<std::string> taken;  // by "/picky"
+  std::function<void()> on_taken;
+  int sent_told = 0;
+  int ends_told = 0;
   GrpcCall* last_call = nullptr;
   HttpExchange* last_exchange = nullptr;
 };

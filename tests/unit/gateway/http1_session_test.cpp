@@ -15,6 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::EndsWith;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 class Http1Test : public testing::Test {
@@ -24,10 +25,11 @@ class Http1Test : public testing::Test {
     return output_of(session_);
   }
 
+  Loop loop_;
   FakeFront fake_;
   Front front_ = fake_.front();
   FakeOutput output_;
-  Http1ServerSession session_{front_, output_};
+  Http1ServerSession session_{loop_, front_, output_};
   absl::Status last_;
 };
 
@@ -55,6 +57,22 @@ TEST_F(Http1Test, AnswersPipelinedRequestsInOrder) {
   EXPECT_THAT(say("TP/1.1\r\n\r\n"), EndsWith("GET /c"));
 }
 
+TEST_F(Http1Test, WhoAsksAndDoesNotReadIsAnsweredSoMuchAndThenReadNoMore) {
+  std::string many;
+  for (int i = 0; i < 2000; ++i) many += "GET /readyz HTTP/1.1\r\n\r\n";
+  int rounds = 0;
+  for (; rounds < 100 && !session_.paused(); ++rounds) ASSERT_TRUE(session_.receive(many).ok());
+  EXPECT_LT(rounds, 50);
+  EXPECT_LT(fake_.http_requests, 10'000) << "each has an answer of some 90 bytes";
+  // It takes its time, and that is not ours to complain of here.
+  ASSERT_TRUE(session_.sweep(Clock::now() + 1h).ok());
+
+  const std::string answers = output_of(session_);
+  EXPECT_EQ(fake_.http_requests, 2000 * rounds);
+  EXPECT_FALSE(session_.paused());
+  EXPECT_THAT(answers, Not(HasSubstr(" 408 ")));
+}
+
 TEST_F(Http1Test, ReadsPastABody) {
   EXPECT_EQ(fake_.http_requests, 0);
   say("POST /a HTTP/1.1\r\ncontent-length: 5\r\n\r\nhel");
@@ -70,6 +88,99 @@ TEST_F(Http1Test, EndsWhenTheClientWantsItTo) {
 
 TEST_F(Http1Test, EndsAfterAnHttp10Request) {
   say("GET / HTTP/1.0\r\n\r\n");
+  EXPECT_TRUE(session_.finished());
+}
+
+TEST_F(Http1Test, KeepsTheConnectionOfAnHttp10ClientThatAsksForIt) {
+  EXPECT_THAT(say("GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n"),
+              HasSubstr("connection: keep-alive\r\n"));
+  EXPECT_FALSE(session_.finished());
+}
+
+TEST_F(Http1Test, TakesATargetThatNamesOurHost) {
+  EXPECT_THAT(say("GET http://x:1/path?q HTTP/1.1\r\n\r\n"), EndsWith("GET /path?q"));
+  EXPECT_THAT(say("GET HTTPS://x/path HTTP/1.1\r\n\r\n"), EndsWith("GET /path"));
+  EXPECT_THAT(say("GET http://x HTTP/1.1\r\n\r\n"), EndsWith("GET /"));
+  EXPECT_THAT(say("GET /http://x/y HTTP/1.1\r\n\r\n"), EndsWith("GET /http://x/y"));
+}
+
+TEST_F(Http1Test, TellsAClientThatWaitsToSendItsBody) {
+  EXPECT_EQ(say("POST /a HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n"),
+            "HTTP/1.1 100 Continue\r\n\r\n");
+  EXPECT_THAT(say("hi"), EndsWith("POST /a hi"));
+}
+
+TEST_F(Http1Test, DoesNotAskForABodyThatItWillNotTake) {
+  const std::string answer =
+      say("POST /a HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 2000000\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 413 "));
+}
+
+TEST_F(Http1Test, SaysNothingBetweenToAnHttp10Client) {
+  EXPECT_EQ(say("POST /a HTTP/1.0\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n"), "");
+}
+
+TEST_F(Http1Test, PutsAChunkedBodyTogether) {
+  EXPECT_EQ(say("POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel"), "");
+  EXPECT_THAT(say("\r\n2;ext=1\r\nlo\r\n0\r\ntrailer: x\r\n\r\n"), EndsWith("POST /a hello"));
+}
+
+TEST_F(Http1Test, RefusesAChunkedBodyBeyondTheLimit) {
+  say("POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n");
+  EXPECT_THAT(say("ffffff\r\n"), StartsWith("HTTP/1.1 413 "));
+}
+
+TEST_F(Http1Test, RefusesALineInABodyThatNeverEnds) {
+  for (const std::string_view start : {"5;", "0\r\na: "}) {
+    Http1ServerSession session(loop_, front_, output_);
+    absl::Status status = session.receive("POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n");
+    status.Update(session.receive(start));
+    for (int i = 0; i < 100 && status.ok(); ++i) status = session.receive(std::string(1000, 'x'));
+    EXPECT_THAT(output_of(session), StartsWith("HTTP/1.1 400 ")) << start;
+  }
+}
+
+TEST_F(Http1Test, TimesOutABodyThatFallsSilent) {
+  say("POST /a HTTP/1.1\r\ncontent-length: 5\r\n\r\nhe");
+
+  EXPECT_TRUE(session_.sweep(Clock::now() + core::limits::kHeaderTimeout + 1s).ok());
+  EXPECT_FALSE(session_.sweep(Clock::now() + core::limits::kStallTimeout + 1s).ok());
+  EXPECT_THAT(output_of(session_), StartsWith("HTTP/1.1 408 "));
+}
+
+TEST_F(Http1Test, DoesNotAnswerFasterThanItsClientReads) {
+  std::string requests;
+  for (int i = 0; i < 20; ++i) {
+    requests += "POST /a HTTP/1.1\r\ncontent-length: 100000\r\n\r\n" + std::string(100'000, 'x');
+  }
+  ASSERT_TRUE(session_.receive(requests).ok());
+
+  EXPECT_LE(fake_.http_requests, 3);
+  EXPECT_TRUE(session_.paused());
+  const std::string answers = output_of(session_);
+  EXPECT_EQ(fake_.http_requests, 20);
+  EXPECT_FALSE(session_.paused());
+  EXPECT_GT(answers.size(), 2'000'000u);
+  EXPECT_EQ(loop_.budget().used(), 0u);
+}
+
+TEST_F(Http1Test, CountsWhatItHoldsUntilItIsTaken) {
+  ASSERT_TRUE(session_.receive("POST /a HTTP/1.1\r\ncontent-length: 6000\r\n\r\n").ok());
+  ASSERT_TRUE(session_.receive(std::string(5000, 'x')).ok());
+  EXPECT_GE(loop_.budget().used(), 5000u);
+
+  ASSERT_TRUE(session_.receive(std::string(1000, 'x')).ok());
+  EXPECT_GE(loop_.budget().used(), 6000u) << "the answer";
+  output_of(session_);
+  EXPECT_EQ(loop_.budget().used(), 0u);
+}
+
+TEST_F(Http1Test, RefusesABodyWhenThereIsNoRoom) {
+  BufferBudget::Lease others;
+  ASSERT_TRUE(others.grow(loop_.budget(), loop_.budget().left() - 100));
+
+  EXPECT_THAT(say("POST /a HTTP/1.1\r\ncontent-length: 6000\r\n\r\n" + std::string(500, 'x')),
+              StartsWith("HTTP/1.1 503 "));
   EXPECT_TRUE(session_.finished());
 }
 
@@ -102,7 +213,7 @@ TEST_F(Http1Test, RefusesWhatIsNoRequest) {
        {"hello\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\x16\x03\x01\r\n",
         "GET / HTTP/1.1\r\nno colon\r\n\r\n", "POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
         "POST / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n"}) {
-    Http1ServerSession session(front_, output_);
+    Http1ServerSession session(loop_, front_, output_);
     EXPECT_FALSE(session.receive(bytes).ok()) << bytes;
     EXPECT_THAT(output_of(session), StartsWith("HTTP/1.1 400 Bad Request\r\n")) << bytes;
     EXPECT_TRUE(session.finished());
@@ -160,7 +271,7 @@ TEST_F(Http1Test, NeverTakesABodyForTheNextRequest) {
         "transfer-encoding: gzip\r\ncontent-length: 4\r\n", "content-length : 4\r\n",
         "content-length: +4\r\n", "content-length: 4, 5\r\n", "content-length: 0x4\r\n",
         "transfer-encoding:\n chunked\r\n", "transfer-encoding\r\n: chunked\r\n"}) {
-    Http1ServerSession session(front_, output_);
+    Http1ServerSession session(loop_, front_, output_);
     (void)session.receive(std::string("POST / HTTP/1.1\r\n") + header +
                           "\r\nGET /hidden HTTP/1.1\r\n\r\n");
     const std::string answer = output_of(session);
@@ -178,7 +289,7 @@ TEST_F(Http1Test, SurvivesMutation) {
   for (int round = 0; round < 5'000; ++round) {
     std::string bytes = good;
     for (int i = 0; i < 3; ++i) bytes[random() % bytes.size()] = static_cast<char>(random());
-    Http1ServerSession session(front_, output_);
+    Http1ServerSession session(loop_, front_, output_);
     const std::size_t cut = random() % bytes.size();
     if (session.receive(bytes.substr(0, cut)).ok()) (void)session.receive(bytes.substr(cut));
     output_of(session);

@@ -3,11 +3,9 @@
 #include <memory>
 
 #include "core/limits.hpp"
-#include "gateway/http2/client_session.hpp"
-#include "gateway/http2/server_session.hpp"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/unit/gateway/fake_front.hpp"
+#include "tests/unit/gateway/http2_support.hpp"
 
 namespace flow::gateway {
 namespace {
@@ -15,48 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-struct RecordedCall final : ClientCall {
-  void on_reply(std::string framed) override { replies.emplace_back(wire::payload(framed)); }
-  void on_done(const absl::Status& status) override {
-    done.push_back(status);
-    if (then) then();
-  }
-  std::vector<std::string> replies;
-  std::vector<absl::Status> done;
-  std::function<void()> then;
-};
-
-class Http2Test : public testing::Test {
- protected:
-  // Carries bytes back and forth until both fall silent.
-  void exchange() {
-    for (;;) {
-      const std::string to_server = output_of(*client_);
-      const std::string to_client = output_of(*server_);
-      if (to_server.empty() && to_client.empty()) return;
-      if (!to_server.empty()) server_error_ = server_->receive(to_server);
-      if (!to_client.empty()) client_error_ = client_->receive(to_client);
-    }
-  }
-  void make_server(std::uint64_t message_max) {
-    front_.message_max = message_max;
-    server_ = std::make_unique<Http2ServerSession>(loop_, front_, server_output_);
-  }
-
-  Loop loop_;
-  FakeFront fake_;
-  Front front_ = fake_.front();
-  FakeOutput server_output_;
-  FakeOutput client_output_;
-  int heard_ = 0;
-  absl::Status server_error_;
-  absl::Status client_error_;
-  std::unique_ptr<Http2ServerSession> server_ =
-      std::make_unique<Http2ServerSession>(loop_, front_, server_output_);
-  std::unique_ptr<Http2ClientSession> client_ = std::make_unique<Http2ClientSession>(
-      client_output_, "localhost", 1 << 24, [this] { ++heard_; });
-};
 
 TEST_F(Http2Test, ACallIsAnsweredWithItsMessageAndStatus) {
   RecordedCall call;
@@ -317,46 +273,6 @@ TEST_F(Http2Test, ARequestThatFallsSilentIsEndedByTheSweep) {
   EXPECT_EQ(call.done[0].code(), absl::StatusCode::kDeadlineExceeded);
 }
 
-// A client that writes its frames by hand, because no library would write such ones.
-class Http2WireTest : public testing::Test {
- protected:
-  enum Type { kData = 0, kHeaders = 1, kReset = 3, kSettings = 4, kWindowUpdate = 8 };
-  enum Flags { kNone = 0, kEndStream = 1, kEndHeaders = 4 };
-
-  static std::string frame_bytes(Type type, int flags, std::uint32_t stream,
-                                 std::string_view payload) {
-    std::string bytes;
-    for (int shift : {16, 8, 0}) bytes += static_cast<char>(payload.size() >> shift);
-    bytes += static_cast<char>(type);
-    bytes += static_cast<char>(flags);
-    for (int shift : {24, 16, 8, 0}) bytes += static_cast<char>(stream >> shift);
-    return bytes.append(payload);
-  }
-  static std::string literal(std::string_view name, std::string_view value) {
-    std::string bytes(1, '\0');
-    bytes += static_cast<char>(name.size());
-    bytes.append(name);
-    bytes += static_cast<char>(value.size());
-    return bytes.append(value);
-  }
-  static std::string grpc_header(std::string_view path) {
-    return literal(":method", "POST") + literal(":scheme", "http") + literal(":path", path) +
-           literal(":authority", "x") + literal("content-type", "application/grpc");
-  }
-
-  absl::Status say(const std::string& bytes) { return server_.receive(bytes); }
-  std::string start(std::string_view settings = "") {
-    return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame_bytes(kSettings, kNone, 0, settings);
-  }
-  absl::Status sweep_after(Clock::duration time) { return server_.sweep(Clock::now() + time); }
-
-  Loop loop_;
-  FakeFront fake_;
-  Front front_ = fake_.front();
-  FakeOutput output_;
-  Http2ServerSession server_{loop_, front_, output_};
-};
-
 TEST_F(Http2WireTest, AHeaderThatNeverEndsIsResetByTheSweep) {
   ASSERT_TRUE(say(start() + frame_bytes(kHeaders, kNone, 1, grpc_header("/echo"))).ok());
   output_of(server_);
@@ -497,6 +413,133 @@ TEST_F(Http2WireTest, AClientThatMakesUsResetStreamsIsCutOff) {
   }
 
   EXPECT_LT(stream, 10'000u);
+}
+
+TEST_F(Http2WireTest, AnHttpRequestMayBeAnsweredLater) {
+  ASSERT_TRUE(say(start() + begin("POST", "/late", kNone)).ok());
+  ASSERT_TRUE(say(frame_bytes(kData, kEndStream, 1, "body")).ok());
+  output_of(server_);
+  ASSERT_EQ(fake_.open_exchanges, 1);
+
+  fake_.last_exchange->respond({.body = "later"});
+
+  EXPECT_THAT(output_of(server_), testing::EndsWith(frame_bytes(kData, kEndStream, 1, "later")));
+  EXPECT_EQ(fake_.open_exchanges, 0);
+  EXPECT_EQ(loop_.budget().used(), 0u);
+}
+
+TEST_F(Http2WireTest, AnHttpRequestMayBeAnsweredInPieces) {
+  ASSERT_TRUE(say(start() + begin("GET", "/late")).ok());
+  output_of(server_);
+  fake_.last_exchange->start({.body = "one"});
+  EXPECT_THAT(output_of(server_), testing::EndsWith(frame_bytes(kData, kNone, 1, "one")));
+  EXPECT_EQ(fake_.pieces_sent, 1);
+
+  fake_.last_exchange->send("");
+  fake_.last_exchange->send("two");
+  EXPECT_EQ(output_of(server_), frame_bytes(kData, kNone, 1, "two"));
+
+  fake_.last_exchange->end();
+  EXPECT_EQ(output_of(server_), frame_bytes(kData, kEndStream, 1, ""));
+  EXPECT_EQ(fake_.open_exchanges, 0);
+}
+
+TEST_F(Http2WireTest, PiecesAreCountedUntilTheyAreTaken) {
+  const std::string no_window("\0\4\0\0\0\0", 6);
+  ASSERT_TRUE(say(start(no_window) + begin("GET", "/late")).ok());
+  output_of(server_);
+  fake_.last_exchange->start({});
+  fake_.last_exchange->send(std::string(10'000, 'x'));
+  output_of(server_);
+
+  EXPECT_EQ(fake_.last_exchange->unsent(), 10'000u);
+  EXPECT_EQ(loop_.budget().used(), 10'000u);
+  ASSERT_TRUE(say(frame_bytes(kWindowUpdate, 0, 1, std::string("\0\0\x4e\x20", 4))).ok());
+  output_of(server_);
+  EXPECT_EQ(fake_.last_exchange->unsent(), 0u);
+  EXPECT_EQ(loop_.budget().used(), 0u);
+}
+
+TEST_F(Http2WireTest, PiecesForWhichThereIsNoRoomBreakTheAnswerOff) {
+  ASSERT_TRUE(say(start() + begin("GET", "/late")).ok());
+  fake_.last_exchange->start({});
+  output_of(server_);
+  BufferBudget::Lease others;
+  ASSERT_TRUE(others.grow(loop_.budget(), loop_.budget().left() - 1000));
+
+  fake_.last_exchange->send(std::string(10'000, 'x'));
+
+  EXPECT_EQ(output_of(server_), frame_bytes(kReset, 0, 1, std::string("\0\0\0\x8", 4)));
+  EXPECT_EQ(fake_.open_exchanges, 0);
+}
+
+TEST_F(Http2WireTest, AnHttpClientThatCancelsTakesTheHandlerWithIt) {
+  ASSERT_TRUE(say(start() + begin("GET", "/late")).ok());
+  output_of(server_);
+  ASSERT_EQ(fake_.open_exchanges, 1);
+
+  ASSERT_TRUE(say(frame_bytes(kReset, 0, 1, std::string("\0\0\0\x8", 4))).ok());
+  output_of(server_);
+
+  EXPECT_EQ(fake_.open_exchanges, 0);
+}
+
+TEST_F(Http2WireTest, AnHttpClientThatLeavesTakesTheHandlerWithIt) {
+  ASSERT_TRUE(say(start() + begin("GET", "/late")).ok());
+  ASSERT_EQ(fake_.open_exchanges, 1);
+
+  server_.disconnected(core::error(absl::StatusCode::kUnavailable, "gone"));
+
+  EXPECT_EQ(fake_.open_exchanges, 0);
+}
+
+TEST_F(Http2WireTest, AnAnswerInPiecesToHeadHasNone) {
+  ASSERT_TRUE(say(start() + begin("HEAD", "/late")).ok());
+  fake_.last_exchange->start({.body = "one"});
+  fake_.last_exchange->send("two");
+  fake_.last_exchange->end();
+
+  const std::string answer = output_of(server_);
+  EXPECT_THAT(answer, testing::Not(HasSubstr("one")));
+  EXPECT_THAT(answer, testing::Not(HasSubstr("two")));
+  EXPECT_EQ(fake_.open_exchanges, 0);
+}
+
+TEST_F(Http2WireTest, AnHttpBodyBeyondTheLimitIsRefusedWhileItComes) {
+  front_.message_max = 1000;
+  ASSERT_TRUE(say(start() + begin("POST", "/late", kNone)).ok());
+  ASSERT_TRUE(say(frame_bytes(kData, kNone, 1, std::string(900, 'x'))).ok());
+  output_of(server_);
+  ASSERT_TRUE(say(frame_bytes(kData, kNone, 1, std::string(101, 'x'))).ok());
+
+  EXPECT_THAT(output_of(server_), HasSubstr(R"({"detail":"Request Entity Too Large"})"));
+  EXPECT_EQ(fake_.http_requests, 0);
+  EXPECT_EQ(loop_.budget().used(), 0u);
+}
+
+TEST_F(Http2WireTest, AnHttpBodyThatFallsSilentIsGivenUpByTheSweep) {
+  ASSERT_TRUE(say(start() + begin("POST", "/a", kNone)).ok());
+  ASSERT_TRUE(say(frame_bytes(kData, kNone, 1, "half")).ok());
+  output_of(server_);
+
+  ASSERT_TRUE(sweep_after(core::limits::kStallTimeout + 1s).ok());
+
+  EXPECT_EQ(output_of(server_), frame_bytes(kReset, 0, 1, std::string("\0\0\0\x8", 4)));
+  EXPECT_EQ(loop_.budget().used(), 0u);
+}
+
+TEST_F(Http2WireTest, ADrainWaitsForALateAnswer) {
+  ASSERT_TRUE(say(start() + begin("GET", "/late")).ok());
+  output_of(server_);
+  server_.drain();
+  ASSERT_TRUE(sweep_after(1s).ok());
+  output_of(server_);
+  EXPECT_FALSE(server_.finished());
+
+  fake_.last_exchange->respond({.body = "last"});
+
+  EXPECT_THAT(output_of(server_), HasSubstr("last"));
+  EXPECT_TRUE(server_.finished());
 }
 
 }  // namespace

@@ -65,6 +65,42 @@ class RouteTest : public testing::Test {
   Route route_{context_};
 };
 
+TEST_F(RouteTest, KnowsWhetherAnybodyComesAfter) {
+  route_.start(framed(request()), kStart);
+  EXPECT_FALSE(route_.is_last());
+  route_.on_answer(framed(request()), kStart);
+  EXPECT_TRUE(route_.is_last());
+}
+
+TEST_F(RouteTest, WhoIsPassedOverDoesNotComeAfter) {
+  unserved_.insert({1, "/"});
+  route_.start(framed(request()), kStart);
+  EXPECT_TRUE(route_.is_last());
+
+  Route targeted(context_);
+  auto to_first = request();
+  to_first.mutable_header()->set_target_executor("norm");
+  unserved_.clear();
+  targeted.start(framed(to_first), kStart);
+  EXPECT_TRUE(targeted.is_last());
+}
+
+TEST_F(RouteTest, TellsTheIdOfARequestThatItRefuses) {
+  auto bad = request();
+  bad.mutable_header()->set_target_executor("(");
+  EXPECT_FALSE(failure_of(route_.start(framed(bad), kStart)).ok());
+  EXPECT_EQ(route_.request_id(), "the-id");
+
+  Route broken(context_);
+  const std::string cut_off = request().SerializeAsString() + "\xff";
+  EXPECT_FALSE(failure_of(broken.start(wire::frame(cut_off), kStart)).ok());
+  EXPECT_EQ(broken.request_id(), "the-id");
+
+  Route hopeless(context_);
+  EXPECT_FALSE(failure_of(hopeless.start(wire::frame("\xff"), kStart)).ok());
+  EXPECT_EQ(hopeless.request_id(), "");
+}
+
 TEST_F(RouteTest, PassesThroughTheExecutorsInOrderEachSeeingTheAnswerOfTheOneBefore) {
   EXPECT_EQ(sent_to(0, route_.start(framed(request("a")), kStart)).data().docs().docs(0).text(),
             "a");

@@ -114,6 +114,13 @@ TEST(Verdict, NamesTheFirstExecutorThatFailsAndGivesEvidenceOfAll) {
   EXPECT_EQ(verdict->executors_ready, (std::vector<bool>{true, false, false}));
 }
 
+TEST(Verdict, KeepsItsEvidenceForRequestsThatFail) {
+  EXPECT_TRUE(judge(flow_of({replica(ReplicaState::Ready)}))->evidence.empty());
+  const auto verdict = judge(flow_of({replica(ReplicaState::Hung, "silent")}));
+  ASSERT_EQ(verdict->evidence.size(), 1u);
+  EXPECT_THAT(verdict->evidence[0], HasSubstr("silent"));
+}
+
 TEST(Verdict, OnADrainingGatewayIsNotReadyAlthoughAllExecutorsAre) {
   FlowView flow = flow_of({replica(ReplicaState::Ready)});
   flow.draining = true;

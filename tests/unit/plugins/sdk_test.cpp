@@ -391,7 +391,7 @@ TEST(SdkRequest, ADeadDocumentCannotBeChanged) {
 }
 
 TEST(SdkRequest, EmitsAndStartsAnew) {
-  FakeCall call({.docs = {{.id = "1"}}, .streams = true});
+  FakeCall call({.docs = {{.id = "1"}}});
 
   EXPECT_EQ(run(call,
                 [](flow::Request& request) {
@@ -405,17 +405,63 @@ TEST(SdkRequest, EmitsAndStartsAnew) {
   EXPECT_EQ(call.docs.front().id, "2");
 }
 
-TEST(SdkRequest, EmittingToACallerOfOneAnswerFailsTheCall) {
-  FakeCall call({});
+TEST(SdkRequest, StillShowsWhatWasEmittedButDoesNotChangeIt) {
+  FakeCall call({.docs = {{.id = "1", .text = "t"}}});
 
-  EXPECT_EQ(run(call, [](flow::Request& request) { (void)request.emit(); }), FLOW_UNIMPLEMENTED);
+  EXPECT_EQ(run(call,
+                [](flow::Request& request) {
+                  EXPECT_TRUE(request.emit());
+                  EXPECT_EQ(request[0].text(), "t");
+                  request[0].set_text("late");
+                }),
+            FLOW_INVALID_ARGUMENT);
+  EXPECT_THAT(call.error(), HasSubstr("document \"1\": the host refused its text"));
 }
 
-TEST(SdkRequest, EmittingToNobodySaysSo) {
-  FakeCall call(
-      {.deadline = std::chrono::steady_clock::now() - std::chrono::seconds(1), .streams = true});
+TEST(SdkRequest, EmittingWithoutTheFlagFailsTheCallAndNamesIt) {
+  Scripted::script = [](flow::Request& request) { (void)request.emit(); };
+  FakeHost host(flow::make_plugin<Scripted>(0, "{}"));
+  FakeCall call({});
 
-  run(call, [](flow::Request& request) { EXPECT_FALSE(request.emit()); });
+  EXPECT_EQ(host.process(call), FLOW_UNIMPLEMENTED);
+  EXPECT_THAT(call.error(), HasSubstr("FLOW_STREAMS"));
+}
+
+TEST(SdkRequest, EmittingToNobodySaysSoAndFailsTheCall) {
+  FakeCall expired({.deadline = std::chrono::steady_clock::now() - std::chrono::seconds(1)});
+  FakeCall left({.parts_max = 1});
+
+  EXPECT_EQ(run(expired, [](flow::Request& request) { EXPECT_FALSE(request.emit()); }),
+            FLOW_CANCELLED);
+  EXPECT_EQ(run(left,
+                [](flow::Request& request) {
+                  EXPECT_TRUE(request.emit());
+                  EXPECT_FALSE(request.cancelled());
+                  EXPECT_FALSE(request.emit());
+                  EXPECT_TRUE(request.cancelled());
+                }),
+            FLOW_CANCELLED);
+  EXPECT_EQ(left.emitted.size(), 1U);
+}
+
+TEST(SdkRequest, EmitsFromAPendingCall) {
+  FakeCall call({.docs = {{.id = "1"}}});
+  std::thread worker;
+  ScriptedAsync::script = [&](flow::Request request, flow::Completion done) {
+    worker = std::thread([request, done = std::move(done)]() mutable {
+      done.finish_with([&] {
+        EXPECT_TRUE(request.emit());
+        request.append().set_id("2");
+      });
+    });
+  };
+  FakeHost host(flow::make_plugin<ScriptedAsync>(FLOW_STREAMS, "{}"));
+
+  EXPECT_EQ(host.process(call), FLOW_OK);
+  worker.join();
+
+  EXPECT_EQ(call.emitted[0].front().id, "1");
+  EXPECT_EQ(call.docs.front().id, "2");
 }
 
 TEST(SdkDoc, ShowsEveryField) {

@@ -117,6 +117,33 @@ TEST(TestingPlugins, UpperKnowsOneEndpoint) {
   EXPECT_EQ(host.process(unknown), FLOW_UNIMPLEMENTED);
 }
 
+TEST(TestingPlugins, CountsEmitsTheNumbers) {
+  FakeHost host(testing_plugin("counts"));
+  FakeCall some({.endpoint = "/count", .parameters = {{"n", 2}}, .docs = {{.id = "asked"}}});
+  FakeCall none({.endpoint = "/count", .parameters = {{"n", 0}}, .docs = {{.id = "asked"}}});
+
+  EXPECT_EQ(host.process(some), FLOW_OK) << some.error();
+  EXPECT_EQ(host.process(none), FLOW_OK) << none.error();
+
+  ASSERT_THAT(some.emitted, SizeIs(2));
+  EXPECT_EQ(some.emitted[0].front().text, "1");
+  EXPECT_EQ(some.emitted[1].front().text, "2");
+  EXPECT_THAT(some.docs, SizeIs(0));
+  EXPECT_THAT(none.emitted, SizeIs(0));
+  EXPECT_THAT(none.docs, SizeIs(0));
+}
+
+TEST(TestingPlugins, CountsFailsAndStopsWhereItIsTold) {
+  FakeHost host(testing_plugin("counts"));
+  FakeCall fails({.endpoint = "/count", .parameters = {{"fail_at", 2}}});
+  FakeCall forever({.endpoint = "/count", .parameters = {{"forever", true}}, .parts_max = 100});
+
+  EXPECT_EQ(host.process(fails), FLOW_DATA_LOSS);
+  EXPECT_THAT(fails.emitted, SizeIs(1));
+  EXPECT_EQ(host.process(forever), FLOW_CANCELLED);
+  EXPECT_THAT(forever.emitted, SizeIs(100));
+}
+
 class Edits : public ::testing::Test {
  protected:
   std::list<FakeDoc> answer(const std::string& endpoint, std::list<FakeDoc> docs,
@@ -185,7 +212,7 @@ TEST_F(Edits, MisuseIsAnswered) {
 }
 
 TEST_F(Edits, StreamSendsOneByOne) {
-  FakeCall call({.endpoint = "/stream", .docs = {{.text = "a"}, {.text = "b"}}, .streams = true});
+  FakeCall call({.endpoint = "/stream", .docs = {{.text = "a"}, {.text = "b"}}});
 
   EXPECT_EQ(host_.process(call), FLOW_OK) << call.error();
 
@@ -193,6 +220,16 @@ TEST_F(Edits, StreamSendsOneByOne) {
   EXPECT_EQ(call.emitted[0].front().text, "a");
   EXPECT_EQ(call.emitted[1].front().text, "b");
   EXPECT_THAT(call.docs, SizeIs(0));
+}
+
+TEST_F(Edits, EmitSendsWhatIsEditedAndKeepsWhatWasSeen) {
+  FakeCall call({.endpoint = "/emit", .docs = {{.text = "a"}}});
+
+  EXPECT_EQ(host_.process(call), FLOW_OK) << call.error();
+
+  ASSERT_THAT(call.emitted, SizeIs(1));
+  EXPECT_EQ(call.emitted[0].front().text, "new a");
+  EXPECT_EQ(call.docs.front().text, "after a");
 }
 
 }  // namespace

@@ -33,6 +33,19 @@ jina::DataRequestProto parsed(const std::string& framed) {
   return message;
 }
 
+TEST(DataRequest, ItsIdIsFoundAlthoughTheRestIsBroken) {
+  using namespace std::string_view_literals;
+  const std::string whole = sample().SerializeAsString();
+  EXPECT_EQ(find_request_id(whole), sample().header().request_id());
+  EXPECT_EQ(find_request_id(whole + "\xff"), sample().header().request_id());
+  EXPECT_EQ(find_request_id(whole + whole), sample().header().request_id());
+  for (const std::string_view without :
+       {""sv, "\xff"sv, "\x22\0"sv, "\x0a\0"sv, "\x08\x01"sv, "\x0a\x02\x08\x01"sv,
+        "\x0a\x03\x0a\x05x"sv, "\x0a\x03\x0a\x01\xff"sv}) {
+    EXPECT_EQ(find_request_id(without), "");
+  }
+}
+
 TEST(DataRequest, IsScannedForWhatRoutingNeeds) {
   jina::DataRequestProto request = sample();
   request.mutable_header()->set_target_executor("exec.*");

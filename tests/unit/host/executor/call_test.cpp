@@ -15,7 +15,18 @@ namespace {
 
 struct Origin final : CallOrigin {
   void call_finished(const Outcome& outcome) override { outcomes.push_back(outcome); }
+  void call_stopping(Stop stop) override { stops.push_back(stop); }
   std::vector<Outcome> outcomes;
+  std::vector<Stop> stops;
+};
+
+struct Stream final : CallStream {
+  flow_status write(Part part) override {
+    for (auto& document : part) written.push_back(std::move(document));
+    return answer;
+  }
+  flow_status answer = FLOW_OK;
+  Part written;
 };
 
 class CallTest : public testing::Test {
@@ -23,8 +34,10 @@ class CallTest : public testing::Test {
   Call& queued(std::uint64_t deadline_ns = UINT64_MAX) {
     CallSpec spec;
     spec.origin = &origin_;
+    spec.stream = stream_;
     spec.message = &message_;
     spec.deadline_ns = deadline_ns;
+    spec.bytes_max = bytes_max_;
     return *pool_.take(spec);
   }
   Call& running() {
@@ -40,6 +53,8 @@ class CallTest : public testing::Test {
 
   jina::DataRequestProto message_;
   Origin origin_;
+  CallStream* stream_ = nullptr;
+  std::uint64_t bytes_max_ = UINT64_MAX;
   CallPool pool_{4, 2, core::make_logger("test", core::LogConfig{.level = "off"})};
 };
 
@@ -130,6 +145,74 @@ TEST_F(CallTest, IsRefusedIfThereAreTooManyOrTheEndIsNear) {
   EXPECT_FALSE(pool_.wait_until_idle(std::chrono::steady_clock::now()));
   pool_.close();
   EXPECT_TRUE(pool_.is_closed());
+}
+
+TEST_F(CallTest, GivesPartsToItsStream) {
+  Stream stream;
+  stream_ = &stream;
+  message_.mutable_data()->mutable_docs()->add_docs()->set_id("1");
+  Call& call = running();
+
+  EXPECT_EQ(call.emit(), FLOW_OK);
+  EXPECT_EQ(call.emit(), FLOW_OK);  // of nothing
+  const void* doc = nullptr;
+  call.documents().append(nullptr, FLOW_ROOT, &doc);
+  call.returned(FLOW_OK, FLOW_STREAMS);
+
+  ASSERT_EQ(stream.written.size(), 1U);
+  EXPECT_EQ(stream.written[0]->id(), "1");
+  EXPECT_EQ(message_.data().docs().docs_size(), 1);
+  EXPECT_EQ(origin_.outcomes[0].status, FLOW_OK);
+}
+
+TEST_F(CallTest, DoesNotEndWellIfAPartIsMissing) {
+  Stream stream;
+  stream.answer = FLOW_CANCELLED;
+  stream_ = &stream;
+  Call& lost = running();
+  EXPECT_EQ(lost.emit(), FLOW_CANCELLED);
+  lost.returned(FLOW_OK, FLOW_STREAMS);
+
+  stream_ = nullptr;
+  Call& left = running();
+  left.caller_left();
+  EXPECT_EQ(left.emit(), FLOW_CANCELLED);
+  left.returned(FLOW_NOT_FOUND, FLOW_STREAMS);
+
+  EXPECT_EQ(origin_.outcomes[0].status, FLOW_CANCELLED);
+  EXPECT_EQ(origin_.outcomes[1].status, FLOW_NOT_FOUND);  // the plugin knows more
+}
+
+TEST_F(CallTest, MayEndWellAfterAPartThatWasTooLarge) {
+  bytes_max_ = 1;
+  message_.mutable_data()->mutable_docs()->add_docs()->set_id("too long");
+  Call& call = running();
+
+  EXPECT_EQ(call.emit(), FLOW_RESOURCE_EXHAUSTED);
+  call.returned(FLOW_OK, FLOW_STREAMS);
+
+  EXPECT_EQ(origin_.outcomes[0].status, FLOW_OK);
+}
+
+TEST_F(CallTest, TellsItsOriginAndItsPluginThatTheExecutorStops) {
+  Call& call = running();
+  EXPECT_FALSE(call.stop(CallOrigin::Stop::Ask));
+  EXPECT_TRUE(call.is_cancelled());
+  EXPECT_TRUE(call.is_stopping());
+  EXPECT_EQ(call.returned(FLOW_PENDING, FLOW_ASYNC), Call::AfterReturn::TellCancel);
+  EXPECT_TRUE(call.stop(CallOrigin::Stop::Cut));
+  EXPECT_THAT(origin_.stops, testing::ElementsAre(CallOrigin::Stop::Ask, CallOrigin::Stop::Cut));
+}
+
+TEST_F(CallTest, DoesNotSpeakToAnOriginThatLeft) {
+  Call& call = running();
+  call.hold();  // as somebody who tells the plugin
+  call.returned(FLOW_OK, 0);
+  call.origin_left();
+  EXPECT_FALSE(call.stop(CallOrigin::Stop::Cut));
+  call.release();
+  EXPECT_FALSE(call.stop(CallOrigin::Stop::Cut));  // not even in use
+  EXPECT_TRUE(origin_.stops.empty());
 }
 
 // Any order of what host, caller and plugin may do: one end per call, none without a start or a

@@ -321,5 +321,139 @@ TEST_F(DocumentsTest, SurviveSeededRandomEditing) {
   EXPECT_TRUE(parsed.ParseFromString(message_.SerializeAsString()));
 }
 
+// ---- parts
+// ---------------------------------------------------------------------------------------
+
+std::vector<std::string> texts_of(
+    const std::vector<std::unique_ptr<docarray::DocumentProto>>& part) {
+  std::vector<std::string> result;
+  for (const auto& document : part) result.push_back(document->text());
+  return result;
+}
+
+TEST_F(DocumentsTest, LeaveTheMessageAsAPart) {
+  add("a");
+  add("b");
+  const auto docs = view();
+  const void* appended = nullptr;
+  documents_.append(nullptr, FLOW_ROOT, &appended);
+  documents_.set_text(appended, str("c"));
+  documents_.remove(at(docs, 1).handle);
+  std::vector<std::unique_ptr<docarray::DocumentProto>> part, next;
+
+  EXPECT_EQ(documents_.take_part(part), FLOW_OK);
+  EXPECT_EQ(documents_.take_part(next), FLOW_OK);
+
+  EXPECT_THAT(texts_of(part), ElementsAre("a", "c"));
+  EXPECT_THAT(next, IsEmpty());
+  EXPECT_THAT(texts(), IsEmpty());
+}
+
+TEST_F(DocumentsTest, StayInTheMessageBeforeWhatFollows) {
+  add("a");
+  add("b");
+  const auto docs = view();
+  documents_.remove(at(docs, 0).handle);
+
+  EXPECT_EQ(documents_.keep_part(), FLOW_OK);
+  EXPECT_THAT(texts(), ElementsAre("b"));
+  const void* appended = nullptr;
+  documents_.append(nullptr, FLOW_ROOT, &appended);
+  documents_.set_text(appended, str("c"));
+  documents_.append(nullptr, FLOW_ROOT, &appended);
+  documents_.remove(appended);
+  documents_.finish();
+
+  EXPECT_THAT(texts(), ElementsAre("b", "c"));
+}
+
+TEST_F(DocumentsTest, HaveNoHandlesOfThePartBefore) {
+  add("a").add_chunks()->set_text("chunk");
+  const auto* asked = at(view(), 0).handle;
+  const auto* chunk = at(documents_.children(asked, FLOW_CHUNKS), 0).handle;
+  const void* appended = nullptr;
+  documents_.append(nullptr, FLOW_ROOT, &appended);
+  std::vector<std::unique_ptr<docarray::DocumentProto>> part;
+  documents_.take_part(part);
+  const void* next = nullptr;
+  documents_.append(nullptr, FLOW_ROOT, &next);
+
+  for (const auto* dead : {asked, chunk, static_cast<const void*>(appended)}) {
+    EXPECT_NE(dead, next);
+    EXPECT_EQ(documents_.set_text(dead, str("late")), FLOW_INVALID_ARGUMENT);
+    EXPECT_EQ(documents_.remove(dead), FLOW_INVALID_ARGUMENT);
+    EXPECT_EQ(documents_.children(dead, FLOW_CHUNKS).count, 0U);
+  }
+  EXPECT_EQ(documents_.set_text(next, str("in time")), FLOW_OK);
+}
+
+TEST_F(DocumentsTest, OfTheRequestAreSeenThroughAllParts) {
+  add("old");
+  add("removed");
+  const auto docs = view();
+  documents_.set_text(at(docs, 0).handle, str("new"));
+  documents_.remove(at(docs, 1).handle);
+  std::vector<std::unique_ptr<docarray::DocumentProto>> part;
+  documents_.take_part(part);  // lives on, as the message that is sent does
+  for (int i = 0; i < 3; ++i) {
+    const void* appended = nullptr;
+    documents_.append(nullptr, FLOW_ROOT, &appended);
+    documents_.set_text(appended, str("x"));
+    documents_.set_text(appended, str("y"));
+    std::vector<std::unique_ptr<docarray::DocumentProto>> sent;
+    EXPECT_EQ(documents_.take_part(sent), FLOW_OK);
+    EXPECT_THAT(texts_of(sent), ElementsAre("y"));
+  }
+
+  EXPECT_EQ(text(at(docs, 0).text), "old");
+  EXPECT_EQ(text(at(docs, 1).text), "removed");
+  EXPECT_THAT(texts_of(part), ElementsAre("new"));
+}
+
+TEST_F(DocumentsTest, DoNotTakeADocumentThatLiesWhereARemovedOneLay) {
+  for (int i = 0; i < 100; ++i) {
+    const void* appended = nullptr;
+    documents_.append(nullptr, FLOW_ROOT, &appended);
+    documents_.remove(appended);
+    documents_.append(nullptr, FLOW_ROOT, &appended);
+    EXPECT_EQ(documents_.set_text(appended, str("here")), FLOW_OK);
+    std::vector<std::unique_ptr<docarray::DocumentProto>> sent;
+    documents_.take_part(sent);
+    ASSERT_THAT(texts_of(sent), ElementsAre("here"));
+  }
+}
+
+TEST_F(DocumentsTest, StayAsTheyAreIfAPartIsTooLarge) {
+  add("").set_text(std::string(kBytesMax, 'x'));
+  const auto* handle = at(view(), 0).handle;
+  std::vector<std::unique_ptr<docarray::DocumentProto>> part;
+
+  EXPECT_EQ(documents_.take_part(part), FLOW_RESOURCE_EXHAUSTED);
+  EXPECT_EQ(documents_.keep_part(), FLOW_RESOURCE_EXHAUSTED);
+
+  EXPECT_THAT(part, IsEmpty());
+  EXPECT_EQ(documents_.set_text(handle, str("short")), FLOW_OK);
+  EXPECT_EQ(documents_.take_part(part), FLOW_OK);
+}
+
+TEST_F(DocumentsTest, OfAllKeptPartsFitIntoOneMessage) {
+  int parts = 0;
+  for (const void* appended = nullptr; parts < 100; ++parts) {
+    documents_.append(nullptr, FLOW_ROOT, &appended);
+    documents_.set_text(appended, str(std::string(kBytesMax / 4, 'x')));
+    if (documents_.keep_part() != FLOW_OK) break;
+  }
+  EXPECT_EQ(parts, 3);
+}
+
+TEST_F(DocumentsTest, OfARequestWithoutDataMakeAPartOfNothing) {
+  std::vector<std::unique_ptr<docarray::DocumentProto>> part;
+  view();
+  EXPECT_EQ(documents_.take_part(part), FLOW_OK);
+  EXPECT_EQ(documents_.keep_part(), FLOW_OK);
+  EXPECT_THAT(part, IsEmpty());
+  EXPECT_FALSE(message_.has_data());
+}
+
 }  // namespace
 }  // namespace flow::host

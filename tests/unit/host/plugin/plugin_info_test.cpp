@@ -84,6 +84,25 @@ TEST(PluginInfo, ChecksEndpoints) {
               HasSubstr("listed twice"));
 }
 
+TEST(PluginInfo, ChecksParametersLikeConfigKeys) {
+  const auto error = [](const std::string& members) {
+    return error_of(with(R"("endpoints": [{"path": "/a", )" + members + "}]"));
+  };
+  EXPECT_EQ(error(R"("streams": true, "parameters": ["a"],
+                     "parameter_schema": [{"name": "b", "type": "integer", "default": 1}])"),
+            "");
+  EXPECT_THAT(error(R"("parameters": ["a", "a"])"),
+              HasSubstr("endpoint \"/a\": parameter \"a\" is listed twice"));
+  EXPECT_THAT(error(R"("parameters": [""])"), HasSubstr("a parameter has no name"));
+  EXPECT_THAT(error(R"("parameters": ["a"], "parameter_schema": [{"name": "a", "type": "list"}])"),
+              HasSubstr("parameter \"a\" is listed twice"));
+  EXPECT_THAT(error(R"("parameter_schema": [{"name": "a", "type": "int"}])"),
+              HasSubstr("parameter \"a\": its type \"int\" is none of"));
+  EXPECT_THAT(error(R"("parameter_schema": [{"type": "string"}])"), HasSubstr("has no name"));
+  EXPECT_THAT(error(R"("parameter_schema": [{"name": "a", "type": "string", "secret": true}])"),
+              HasSubstr("parameter \"a\" is marked secret"));
+}
+
 TEST(PluginInfo, ChecksConfigKeys) {
   EXPECT_THAT(error_of(with_key(R"("type": "float")")),
               HasSubstr("config key \"k\": its type \"float\" is none of string, integer"));

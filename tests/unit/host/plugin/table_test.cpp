@@ -62,6 +62,20 @@ TEST(PluginTable, IsRefusedIfItsFlagsContradictEachOther) {
   EXPECT_THAT(error_of(table), HasSubstr("contradict each other"));
 }
 
+TEST(PluginTable, IsRefusedIfAnEndpointStreamsAndItsFlagsSayThatNoneDoes) {
+  constexpr auto kStreams =
+      R"({"abi": {"major": 1}, "id": "x", "endpoints": [{"path": "/a", "streams": true}]})";
+  auto table = good_table();
+  table.metadata = kStreams;
+  const auto check = [&] {
+    return std::string(check_table(table, *parse_plugin_info(kStreams)).message());
+  };
+  EXPECT_THAT(check(), HasSubstr("endpoint \"/a\" streams according to its metadata, but its "
+                                 "flags lack FLOW_STREAMS"));
+  table.flags = FLOW_STREAMS;
+  EXPECT_EQ(check(), "");
+}
+
 TEST(PluginTable, IsRefusedIfItIsNotWhatTheNoteSaid) {
   auto minor = good_table(), none = good_table(), other = good_table();
   minor.abi_minor = 1;

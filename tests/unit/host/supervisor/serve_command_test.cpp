@@ -88,11 +88,5 @@ TEST(ServeSpecs, ShowsAllThatIsWrong) {
             "--listen y: expected NAME=HOST:PORT or NAME=unix:PATH");
 }
 
-TEST(ErrorLines, EachLineSaysThatItIsAnError) {
-  EXPECT_EQ(error_lines("one\ntwo"), "error: one\nerror: two\n");
-  EXPECT_EQ(error_lines("one\n"), "error: one\n");
-  EXPECT_EQ(error_lines(""), "");
-}
-
 }  // namespace
 }  // namespace flow::host

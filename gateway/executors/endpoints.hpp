@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "google/protobuf/struct.pb.h"
+#include "jina.pb.h"
+
+namespace flow::gateway {
+
+// What the executors of the Flow serve, as they have said when they were asked. Confined to its
+// loop.
+class Endpoints {
+ public:
+  // One executor's part in an endpoint.
+  struct Offer {
+    std::size_t position = 0;  // in the order of the graph
+    std::string executor;
+    // What it takes and gives, as JSON schemas: "input", "output", "parameters", "is_generator",
+    // "summary" and more. Empty if it does not say.
+    google::protobuf::Struct schema;
+  };
+  using Offers = std::vector<Offer>;  // in the order of the graph, at least one
+
+  // What an executor says now, instead of what it said before.
+  void set(std::size_t position, const std::string& executor,
+           const jina::EndpointsProto& discovered);
+
+  // An executor that has said nothing yet, or nothing that we understand, is taken to serve
+  // everything.
+  bool serves(std::size_t position, std::string_view endpoint) const;
+
+  // By path ("/index"), sorted.
+  const std::map<std::string, Offers, std::less<>>& all() const { return all_; }
+
+  // Another number after each set(): for who keeps what he made of all().
+  std::uint64_t version() const { return version_; }
+
+ private:
+  std::map<std::string, Offers, std::less<>> all_;
+  std::map<std::size_t, std::size_t> counts_;  // of endpoints, by executor
+  std::uint64_t version_ = 0;
+};
+
+// Does it answer with a stream of documents? It does if all that serve it say so.
+bool streams(const Endpoints::Offers& offers);
+
+}  // namespace flow::gateway

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "google/protobuf/struct.pb.h"
+#include "grpcpp/grpcpp.h"
+#include "host/executor/call.hpp"
+#include "host/executor/service_context.hpp"
+#include "jina.pb.h"
+
+namespace flow::host {
+
+// The plugin's call behind one RPC, whatever the RPC's shape: what it asks comes from `message` and
+// from gRPC's context, which must both stay until done(). Thread-safe after submit().
+class RpcCall {
+ public:
+  RpcCall(const ServiceContext& context, grpc::CallbackServerContext& rpc,
+          jina::DataRequestProto& message)
+      : context_(context), rpc_(rpc), message_(message) {}
+  RpcCall(const RpcCall&) = delete;
+  RpcCall& operator=(const RpcCall&) = delete;
+
+  // Queues the call; `origin` hears of its end, perhaps before this returns. An error, with nothing
+  // queued, if there are too many calls or the executor stops. `bytes_max` bounds what the plugin
+  // sets and what it emits.
+  grpc::Status submit(CallOrigin& origin, CallStream* stream, std::uint64_t bytes_max);
+
+  // The status to end the RPC with if the call ended because of its caller, its deadline or our
+  // own stop, and not by the plugin's judgement: that is the transport's to say. nullopt: the
+  // outcome is an answer, good or bad.
+  std::optional<grpc::Status> transport_error(const Outcome& outcome) const;
+
+  // gRPC says that the caller is gone.
+  void caller_left();
+  // Once the RPC is over.
+  void done();
+
+  bool is_cancelled() const { return call_ != nullptr && call_->is_cancelled(); }
+  std::uint64_t deadline_ns() const { return call_->spec().deadline_ns; }
+
+ private:
+  const ServiceContext& context_;
+  grpc::CallbackServerContext& rpc_;
+  jina::DataRequestProto& message_;
+  std::optional<google::protobuf::Struct> parameters_;  // unless they are the message's own
+  Call* call_ = nullptr;
+};
+
+}  // namespace flow::host

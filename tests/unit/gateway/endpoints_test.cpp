@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What executors say that they serve.
+#include "gateway/executors/endpoints.hpp"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace flow::gateway {
+namespace {
+
+using testing::ElementsAre;
+
+jina::EndpointsProto discovered(std::initializer_list<const char*> paths) {
+  jina::EndpointsProto endpoints;
+  for (const char* path : paths) endpoints.add_endpoints(path);
+  return endpoints;
+}
+
+std::vector<std::string> executors_of(const Endpoints& endpoints, const std::string& path) {
+  std::vector<std::string> names;
+  for (const auto& offer : endpoints.all().at(path)) names.push_back(offer.executor);
+  return names;
+}
+
+TEST(Endpoints, ServeWhatTheySayAndEverythingUntilTheySayIt) {
+  Endpoints endpoints;
+  EXPECT_TRUE(endpoints.serves(0, "/a"));
+  endpoints.set(0, "x", discovered({"/a"}));
+  endpoints.set(1, "y", discovered({"/default"}));
+  endpoints.set(2, "z", discovered({}));
+
+  EXPECT_TRUE(endpoints.serves(0, "/a"));
+  EXPECT_FALSE(endpoints.serves(0, "/b"));
+  EXPECT_TRUE(endpoints.serves(1, "/b"));
+  EXPECT_TRUE(endpoints.serves(2, "/b"));
+}
+
+TEST(Endpoints, AreListedInTheOrderOfTheGraphWhoeverSpeaksFirst) {
+  Endpoints endpoints;
+  endpoints.set(2, "c", discovered({"/a", "/c", "/a"}));
+  endpoints.set(0, "a", discovered({"/a"}));
+
+  EXPECT_THAT(executors_of(endpoints, "/a"), ElementsAre("a", "c"));
+  EXPECT_THAT(executors_of(endpoints, "/c"), ElementsAre("c"));
+}
+
+TEST(Endpoints, AreReplacedByWhatIsSaidLater) {
+  Endpoints endpoints;
+  endpoints.set(0, "a", discovered({"/old", "/both"}));
+  const std::uint64_t version = endpoints.version();
+  endpoints.set(0, "a", discovered({"/new", "/both"}));
+
+  EXPECT_NE(endpoints.version(), version);
+  EXPECT_FALSE(endpoints.all().contains("/old"));
+  EXPECT_TRUE(endpoints.all().contains("/new"));
+  EXPECT_THAT(executors_of(endpoints, "/both"), ElementsAre("a"));
+}
+
+TEST(Endpoints, StreamIfAllThatServeThemDo) {
+  jina::EndpointsProto streaming = discovered({"/a", "/b"});
+  auto& schemas = *streaming.mutable_schemas()->mutable_fields();
+  (*schemas["/a"].mutable_struct_value()->mutable_fields())["is_generator"].set_bool_value(true);
+  (*schemas["/b"].mutable_struct_value()->mutable_fields())["is_generator"].set_bool_value(false);
+  Endpoints endpoints;
+  endpoints.set(0, "x", streaming);
+
+  EXPECT_TRUE(streams(endpoints.all().at("/a")));
+  EXPECT_FALSE(streams(endpoints.all().at("/b")));
+  endpoints.set(1, "y", discovered({"/a"}));
+  EXPECT_FALSE(streams(endpoints.all().at("/a")));
+}
+
+}  // namespace
+}  // namespace flow::gateway

@@ -2,6 +2,7 @@
 #include "flowctl/log_format.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/text.hpp"
 #include "fmt/format.h"
@@ -60,7 +61,9 @@ std::string LogFormat::lines(const Message& message, std::chrono::system_clock::
     return core::text_line({message.level, name_, pid_, text, time}, 0, paper.colour);
   }
 
-  const std::size_t around = core::kLevelColumns + kTimeColumns;
+  const std::string time_text = core::local_time_text(time);
+  const bool shows_time = std::exchange(last_time_, time_text) != time_text;
+  const std::size_t around = core::kLevelColumns + (shows_time ? kTimeColumns : 0);
   const std::size_t columns = std::max(paper.width, around + kTextColumnsMin) - around;
   std::vector<std::string> rows = wrap(fmt::format("{}@{} {}", name_, pid_, message.text), columns);
   for (const std::string& detail : message.details) {
@@ -69,12 +72,10 @@ std::string LogFormat::lines(const Message& message, std::chrono::system_clock::
     }
   }
 
-  const std::string time_text = core::local_time_text(time);
   std::string result = core::level_column(message.level, paper.colour) + rows.front();
-  if (time_text != last_time_) {
+  if (shows_time) {
     result.append(columns - std::min(columns, core::terminal_columns(rows.front())) + 1, ' ');
     result += time_text;
-    last_time_ = time_text;
   }
   for (std::size_t i = 1; i < rows.size(); ++i) {
     result += fmt::format("\n{:{}}{}", "", core::kLevelColumns, rows[i]);

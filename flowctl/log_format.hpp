@@ -33,8 +33,9 @@ struct Paper {
 std::vector<std::string> wrap(std::string_view text, std::size_t columns);
 
 // Writes messages as Jina's log does. On a terminal the time ends at its last column and is shown
-// when it differs from the line before, and what is too long goes on below, indented. Elsewhere a
-// message is one line with its time. Confined to one thread.
+// when it differs from the line before, and what is too long goes on below, indented; without the
+// time the text has its columns, too. Elsewhere a message is one line with its time. Confined to
+// one thread.
 class LogFormat {
  public:
   explicit LogFormat(std::string name, pid_t pid) : name_(std::move(name)), pid_(pid) {}

@@ -53,9 +53,12 @@ int run_ready(const ReadyOptions& options) {
   return kExitOk;
 }
 
-// What keeps it from being ready, without the times that change with every look.
+// What keeps it from being ready: the first piece of evidence without the native stack that may
+// follow it, or else the reason.
 std::string cause_of(const CheckResult& check) {
-  return check.stacks.empty() ? check.reason() : check.stacks.front();
+  if (check.stacks.empty()) return check.reason();
+  const std::string& evidence = check.stacks.front();
+  return evidence.substr(0, evidence.find('\n'));
 }
 
 int run_wait(const Server& server) {

@@ -225,7 +225,7 @@ class PingOfAFlowWithADeadExecutor(unittest.TestCase):
             self.assertIn("killed by signal 9 (SIGKILL)", out)
             status, out, _ = flowctl("wait", url, "--timeout", "200ms")
             self.assertEqual(status, 1)
-            self.assertIn(f"waiting for {url}: executor0/rep-0", out)
+            self.assertRegex(out, rf"^waiting for {url}: executor0/rep-0 .*\"never\"\n")
             self.assertIn("gave up after ", out)
             status, out, _ = flowctl("post", f"127.0.0.1:{flow.port}", "--text", "x")
             self.assertEqual(status, 1)
@@ -321,13 +321,13 @@ class AskingAFlow(SharedFlow):
             os.kill(pid, signal.SIGCONT)
 
     def test_post_prints_the_answer(self):
-        status, out, errors = flowctl("post", f"grpc://127.0.0.1:{self.flow.port}/index",
+        status, out, errors = flowctl("post", f"grpc://127.0.0.1:{self.flow.port}/upper",
                                       "--text", "hello", "--text", "you",
                                       "--parameters", '{"k": 1}')
         self.assertEqual((status, errors), (0, ""))
         answer = json.loads(out)
         self.assertEqual([document["text"] for document in answer["data"]], ["HELLO", "YOU"])
-        self.assertEqual(answer["header"]["execEndpoint"], "/index")
+        self.assertEqual(answer["header"]["execEndpoint"], "/upper")
         self.assertEqual(answer["parameters"]["k"], 1)
         self.assertEqual([route["executor"] for route in answer["routes"]],
                          ["gateway", "first", "shout"])

@@ -53,6 +53,14 @@ TEST_F(LogFormatTest, TheTimeIsShownOnlyWhenItChanges) {
   EXPECT_THAT(format_.lines({.text = "c"}, kTime + seconds(1), kTerminal), HasSubstr("12:58:14]"));
 }
 
+TEST_F(LogFormatTest, WithoutTheTimeTheTextHasItsColumns) {
+  format_.lines({.text = "a"}, kTime, kTerminal);
+  const std::string text(60 - 7 - std::string("flowctl@92877 ").size(), 'x');
+  EXPECT_EQ(format_.lines({.text = text}, kTime, kTerminal), "INFO   flowctl@92877 " + text + '\n');
+  EXPECT_EQ(format_.lines({.text = text + " y"}, kTime, kTerminal),
+            "INFO   flowctl@92877 " + text + "\n       y\n");
+}
+
 TEST_F(LogFormatTest, TheLevelHasColourOnATerminalThatWantsIt) {
   EXPECT_EQ(format_.lines({.level = "warning", .text = "x"}, kTime, {60, LogColour::On}),
             "\x1b[33mWARNI\u2026\x1b[0m flowctl@92877 x                   [09/08/22 12:58:13]\n");

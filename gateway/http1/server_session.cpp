@@ -132,7 +132,6 @@ absl::StatusOr<bool> Http1ServerSession::parse(std::string_view& bytes) {
       if (!parser_->is_header_done() && bytes.size() > limits::kHeaderBytesMax) {
         return refuse(431, "Request Header Fields Too Large");
       }
-      if (parser_->is_header_done()) allow_body();
       if (taken != 0) continue;
       // The line before a chunk, or the lines after the last one: never as long as this.
       if (bytes.size() > limits::kHeaderBytesMax) return refuse(400, "Bad Request: long line");
@@ -148,6 +147,7 @@ absl::StatusOr<bool> Http1ServerSession::parse(std::string_view& bytes) {
       parser_->get().count(http::field::transfer_encoding) != 0) {
     return refuse(400, "Bad Request: unknown transfer-encoding");
   }
+  if (parser_->is_header_done() && !parser_->is_done()) allow_body();
   return parser_->is_done();
 }
 

@@ -2,6 +2,7 @@
 #include "gateway/tls/openssl.hpp"
 
 #include <openssl/err.h>
+#include <openssl/ssl.h>
 
 #include <array>
 #include <cstdlib>
@@ -20,6 +21,8 @@ Bio reader_of(std::string_view bytes) {
 }
 
 absl::Status openssl_error(absl::StatusCode code, std::string_view what) {
+  // Whoever fails first may be the first to use OpenSSL: it has no words before that.
+  OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, nullptr);
   std::string text(what);
   const char* separator = ": ";
   while (const unsigned long error = ERR_get_error()) {

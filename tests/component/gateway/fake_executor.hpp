@@ -139,7 +139,7 @@ class FlowOfFakes {
                   readiness,
                   {executors.names(),
                    [this](std::size_t executor, std::string_view endpoint) {
-                     return executors.serves(executor, endpoint);
+                     return executors.endpoints().serves(executor, endpoint);
                    },
                    [this] { return fmt::format("made-{}", ++ids); }}},
           deep_dry_run(context) {}

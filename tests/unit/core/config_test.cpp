@@ -139,7 +139,7 @@ needs = ["encoder"]
   EXPECT_EQ(encoder.uses, "/flows/bin/encoder.so");
   EXPECT_EQ(encoder.host, "::1");
   EXPECT_EQ(encoder.port, 9000);
-  EXPECT_EQ(encoder.port_at, (Location{33, 8}));
+  EXPECT_EQ(encoder.port_at, (Location{36, 8}));
   EXPECT_EQ(encoder.replicas, 3u);
   EXPECT_THAT(encoder.needs, IsEmpty()) << "the gateway itself";
   EXPECT_EQ(encoder.process, "worker");

@@ -29,9 +29,12 @@ constexpr std::size_t kConfigDepthMax = 64;
 
 // ---- executors ----------------------------------------------------------------------------------
 
-// Calls waiting for an executor's workers. With the gateway's max_in_flight in front, a full queue
-// means a direct caller that does not back off.
-constexpr std::size_t kCallQueueMax = 1024;
+// Calls that an executor has in hand. Twice the gateway's max_in_flight, whose streams are held back
+// by that and never meet this: a call counts here until gRPC is through with it, a little longer than
+// there. Beyond it is a direct caller that does not back off.
+constexpr std::size_t kCallsInHandMax = 8192;
+// Calls that are over before the first of them is used again: so long a stale handle is noticed.
+constexpr std::size_t kCallsAtRest = 1024;
 // Workers of a FLOW_CONCURRENT plugin that blocks on I/O; others get one per core.
 constexpr std::size_t kBlockingWorkers = 32;
 // Messages of one streamed answer that wait for gRPC to take them; then call_emit blocks. One is

@@ -102,7 +102,7 @@ bool ByteStream::is_quiet() {
 
 absl::StatusOr<std::unique_ptr<Link>> Link::open(const ServerAddress& address,
                                                  const ClientOptions& options,
-                                                 asio::ssl::context& tls, Deadline deadline) {
+                                                 asio::ssl::context* tls, Deadline deadline) {
   deadline = std::min(deadline, deadline_after(options.connect_timeout));
   FLOW_ASSIGN_OR_RETURN(const Endpoints endpoints, resolve(address.host, address.port, deadline));
   auto link = std::make_unique<Link>();
@@ -120,16 +120,18 @@ absl::StatusOr<std::unique_ptr<Link>> Link::open(const ServerAddress& address,
   }
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  if (!address.tls) {
+  if (tls == nullptr) {
     link->bytes.emplace(std::move(socket));
     return link;
   }
-  link->bytes.emplace(ByteStream::Tls(std::move(socket), tls));
+  link->bytes.emplace(ByteStream::Tls(std::move(socket), *tls));
   FLOW_RETURN_IF_ERROR(begin_tls(*link, address, options.tls, deadline));
   return link;
 }
 
-absl::StatusOr<std::unique_ptr<asio::ssl::context>> make_tls_context(const TlsOptions& options) {
+absl::StatusOr<std::unique_ptr<asio::ssl::context>> make_tls_context(const ServerAddress& address,
+                                                                     const TlsOptions& options) {
+  if (!address.tls) return nullptr;
   auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_client);
   error_code failure;
   const auto refuse = [&failure](const std::string& what) {

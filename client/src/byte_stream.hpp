@@ -105,11 +105,11 @@ class TimedLoop {
 
 // A connection with the loop that drives it.
 struct Link {
-  // Connects, with TLS if the address says so, and checks whom it got. UNAVAILABLE or
+  // Connects, over TLS if `tls` is not null, and checks whom it got. UNAVAILABLE or
   // DEADLINE_EXCEEDED with the step that failed.
   static absl::StatusOr<std::unique_ptr<Link>> open(const ServerAddress& address,
                                                     const ClientOptions& options,
-                                                    asio::ssl::context& tls, Deadline deadline);
+                                                    asio::ssl::context* tls, Deadline deadline);
 
   // One operation on the bytes. If it does not end in time they are closed.
   template <class Start>
@@ -121,8 +121,10 @@ struct Link {
   std::optional<ByteStream> bytes;  // always there once open() returned it
 };
 
-// Reads the files of TlsOptions.
-absl::StatusOr<std::unique_ptr<asio::ssl::context>> make_tls_context(const TlsOptions& options);
+// Reads the files of TlsOptions and the system's authorities, which takes its time. Null for an
+// address without TLS.
+absl::StatusOr<std::unique_ptr<asio::ssl::context>> make_tls_context(const ServerAddress& address,
+                                                                     const TlsOptions& options);
 
 // UNAVAILABLE or DEADLINE_EXCEEDED: "connecting to localhost:80: Connection refused".
 absl::Status link_error(error_code failure, std::string_view doing);

@@ -110,7 +110,7 @@ class HttpCalls {
     request.prepare_payload();
     std::unique_ptr<Link> link = take();
     if (!link) {
-      FLOW_ASSIGN_OR_RETURN(link, Link::open(address_, options_, *tls_, deadline));
+      FLOW_ASSIGN_OR_RETURN(link, Link::open(address_, options_, tls_.get(), deadline));
     }
     const error_code failure = link->run(
         deadline, [&](auto done) { http::async_write(*link->bytes, request, std::move(done)); });
@@ -375,7 +375,7 @@ class HttpTransport : public Transport {
 
 absl::StatusOr<std::unique_ptr<Transport>> make_http_transport(const ServerAddress& address,
                                                                const ClientOptions& options) {
-  FLOW_ASSIGN_OR_RETURN(auto tls, make_tls_context(options.tls));
+  FLOW_ASSIGN_OR_RETURN(auto tls, make_tls_context(address, options.tls));
   return std::make_unique<HttpTransport>(address, options, std::move(tls));
 }
 

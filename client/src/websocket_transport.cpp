@@ -27,7 +27,7 @@ class Socket {
  public:
   static absl::StatusOr<std::unique_ptr<Socket>> open(const ServerAddress& address,
                                                       const ClientOptions& options,
-                                                      asio::ssl::context& tls,
+                                                      asio::ssl::context* tls,
                                                       const std::string& path, Deadline deadline) {
     FLOW_ASSIGN_OR_RETURN(auto link, Link::open(address, options, tls, deadline));
     std::unique_ptr<Socket> socket(new Socket(std::move(link), options.max_message));
@@ -130,7 +130,7 @@ class Sockets {
       : address_(address), options_(options), tls_(std::move(tls)) {}
 
   absl::StatusOr<std::unique_ptr<Socket>> open(const std::string& path, Deadline deadline) {
-    return Socket::open(address_, options_, *tls_, path, deadline);
+    return Socket::open(address_, options_, tls_.get(), path, deadline);
   }
 
  private:
@@ -241,7 +241,7 @@ class WebSocketTransport : public Transport {
 
 absl::StatusOr<std::unique_ptr<Transport>> make_websocket_transport(const ServerAddress& address,
                                                                     const ClientOptions& options) {
-  FLOW_ASSIGN_OR_RETURN(auto tls, make_tls_context(options.tls));
+  FLOW_ASSIGN_OR_RETURN(auto tls, make_tls_context(address, options.tls));
   FLOW_ASSIGN_OR_RETURN(auto http, make_http_transport(address, options));
   return std::make_unique<WebSocketTransport>(address, options, std::move(tls), std::move(http));
 }

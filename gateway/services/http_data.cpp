@@ -6,64 +6,14 @@
 #include <utility>
 
 #include "core/status.hpp"
-#include "core/text.hpp"
-#include "fmt/format.h"
-#include "gateway/front/http_detail.hpp"
 #include "gateway/services/error_answer.hpp"
-#include "gateway/services/http_status.hpp"
+#include "gateway/services/http_request.hpp"
 #include "gateway/services/traversal.hpp"
 #include "wire/grpc.hpp"
 #include "wire/json_writer.hpp"
 
 namespace flow::gateway {
 namespace {
-
-// ---- the request --------------------------------------------------------------------------------
-
-// "Application/JSON; charset=utf-8" without its parameters.
-std::string media_type(std::string_view content_type) {
-  const std::string type = core::lower_case(content_type.substr(0, content_type.find(';')));
-  const std::size_t first = type.find_first_not_of(" \t");
-  if (first == std::string::npos) return "";
-  return type.substr(first, type.find_last_not_of(" \t") + 1 - first);
-}
-
-// May the body be read as JSON? Clients that do not say what it is are believed to mean JSON, and
-// so is curl, which calls everything a form. A web page is not: a browser sends forms and plain
-// text to other origins without asking them first, and that question is what `cors = false` says no
-// to.
-bool may_be_json(const HeaderFields& headers) {
-  const std::string type = media_type(headers.get("content-type"));
-  if (type == "application/json") return true;
-  if (type.starts_with("application/") && type.ends_with("+json")) return true;
-  return headers.get("origin").empty() &&
-         (type.empty() || type == "application/x-www-form-urlencoded" || type == "text/plain");
-}
-
-std::optional<HttpResponse> refuse(const HeaderFields& headers) {
-  if (!may_be_json(headers)) {
-    return http_detail(415, fmt::format("content-type \"{}\" is not supported; send JSON as "
-                                        "\"application/json\"",
-                                        headers.get("content-type")));
-  }
-  const std::string_view coding = headers.get("content-encoding");
-  if (!coding.empty() && core::lower_case(coding) != "identity") {
-    HttpResponse response = http_detail(
-        415,
-        fmt::format("content-encoding \"{}\" is not supported; send the body as it is", coding));
-    response.headers = {{"accept-encoding", "identity"}};
-    return response;
-  }
-  if (const std::string_view text = headers.get("grpc-timeout");
-      !text.empty() && !wire::parse_timeout(text)) {
-    return http_detail(400, fmt::format("grpc-timeout \"{}\" is none; \"500m\" and \"2S\" are "
-                                        "half a second and two",
-                                        text));
-  }
-  return std::nullopt;
-}
-
-// ---- the answer ---------------------------------------------------------------------------------
 
 // It goes away as a whole when the client does, and the executor is told.
 class DataRequest final : public HttpHandler {
@@ -108,16 +58,16 @@ class DataRequest final : public HttpHandler {
 
   // The request is read once more for its documents: so only one that fails pays for their echo.
   void fail(const absl::Status& why) {
-    HttpResponse response{.status = http_status(why.code())};
-    if (response.status == 429) response.headers = {{"retry-after", "1"}};
+    HttpResponse response = http_failure(why);
     const jina::StatusProto status = error_status(why, context_.readiness.verdict());
     std::string framed;
-    const bool echoed =
-        !wire::read_data_request(json_, options_, framed) &&
-        wire::write_failed_request(wire::payload(framed), status.SerializeAsString(), response.body,
+    std::string echo;
+    if (!wire::read_data_request(json_, options_, framed) &&
+        wire::write_failed_request(wire::payload(framed), status.SerializeAsString(), echo,
                                    context_.loop.budget().left())
-            .ok();
-    if (!echoed) response.body = http_detail(response.status, core::message(why)).body;
+            .ok()) {
+      response.body = std::move(echo);
+    }
     exchange_.respond(std::move(response));
   }
 
@@ -134,14 +84,11 @@ class DataRequest final : public HttpHandler {
 
 std::unique_ptr<HttpHandler> open_data_request(ServiceContext& context, HttpDataPath path,
                                                HttpRequest request, HttpExchange& exchange) {
-  if (std::optional<HttpResponse> refusal = refuse(request.headers)) {
+  if (std::optional<HttpResponse> refusal = refuse(request.headers, true)) {
     exchange.respond(*std::move(refusal));
     return nullptr;
   }
-  std::optional<Clock::time_point> deadline;
-  if (const auto timeout = wire::parse_timeout(request.headers.get("grpc-timeout"))) {
-    deadline = Clock::now() + *timeout;
-  }
+  const auto deadline = deadline_of(request.headers);
   auto handler = std::make_unique<DataRequest>(context, path, exchange);
   std::string framed;
   if (!handler->read(std::move(request.body), framed)) return nullptr;

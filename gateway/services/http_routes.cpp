@@ -11,6 +11,7 @@
 #include "gateway/front/http_detail.hpp"
 #include "gateway/services/executors_report.hpp"
 #include "gateway/services/http_docs.hpp"
+#include "gateway/services/http_events.hpp"
 #include "gateway/services/http_paths.hpp"
 
 namespace flow::gateway {
@@ -81,6 +82,10 @@ class DeepDryRunHandler final : public HttpHandler {
   DeepDryRun::Question question_;
 };
 
+bool wants_events(const HeaderFields& headers) {
+  return headers.get("accept").find("text/event-stream") != std::string_view::npos;
+}
+
 HttpResponse method_not_allowed(std::string allow) {
   HttpResponse response = http_detail(405, "Method Not Allowed");
   response.headers = {{"allow", std::move(allow)}};
@@ -105,12 +110,15 @@ std::optional<Routes::Data> Routes::data_at(std::string_view path) const {
   for (const CrudPath& crud : kCrudPaths) {
     if (crud.path == path) data.methods.push_back(crud.method);
   }
-  if (has_own_path(path) && endpoints_.all().contains(path)) {
+  const auto offers = endpoints_.all().find(path);
+  if (has_own_path(path) && offers != endpoints_.all().end()) {
     if (std::ranges::find(data.methods, "POST") == data.methods.end()) {
       data.methods.push_back("POST");
     }
     // Jina's client posts to it what is for an endpoint without a path of its own.
     if (path == "/default") data.path.endpoint_is = Endpoint::Default;
+    data.streams = streams(offers->second);
+    if (data.streams) data.methods.push_back("GET");
   }
   if (data.methods.empty()) return std::nullopt;
   return data;
@@ -140,6 +148,10 @@ std::unique_ptr<HttpHandler> Routes::open(HttpRequest request, HttpExchange& exc
   if (std::ranges::find(data->methods, request.method) == data->methods.end()) {
     exchange.respond(method_not_allowed(fmt::format("{}", fmt::join(data->methods, ", "))));
     return nullptr;
+  }
+  // Some of Jina's clients post what they want a stream of.
+  if (data->streams && (request.method == "GET" || wants_events(request.headers))) {
+    return open_event_stream(context_, path, query, std::move(request), exchange);
   }
   return open_data_request(context_, data->path, std::move(request), exchange);
 }

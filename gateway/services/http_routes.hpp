@@ -29,6 +29,7 @@ class Routes final : public HttpRoutes {
   struct Data {
     std::vector<std::string_view> methods;
     HttpDataPath path;
+    bool streams = false;  // GET answers with events
   };
   std::optional<Data> data_at(std::string_view path) const;
 

@@ -222,21 +222,23 @@ std::string content(std::string_view schema, std::string_view example = "") {
   return Object().add("application/json", media.json()).json();
 }
 
-std::string responses(std::string_view schema) {
+// What may come instead of an answer.
+Object failures() {
   return Object()
-      .add("200",
-           Object()
-               .add("description",
-                    R"("The documents as the executors leave them. header.status is null, or )"
-                    R"(says which executor failed and why.")")
-               .add("content", content(schema))
-               .json())
       .add("400", R"({"$ref":"#/components/responses/Failed"})")
       .add("415", R"({"$ref":"#/components/responses/Refused"})")
       .add("422", R"({"$ref":"#/components/responses/NotARequest"})")
       .add("429", R"({"$ref":"#/components/responses/Failed"})")
       .add("503", R"({"$ref":"#/components/responses/Failed"})")
-      .add("504", R"({"$ref":"#/components/responses/Failed"})")
+      .add("504", R"({"$ref":"#/components/responses/Failed"})");
+}
+
+std::string responses(std::string_view schema) {
+  constexpr std::string_view kDescription =
+      R"("The documents as the executors leave them. header.status is null, or says which )"
+      R"(executor failed and why.")";
+  return failures()
+      .add("200", Object().add("description", kDescription).add("content", content(schema)).json())
       .json();
 }
 
@@ -333,6 +335,26 @@ Operation endpoint_operation(const std::string& path, const std::string& id,
   return operation;
 }
 
+// GET of an endpoint that streams.
+std::string stream_json(const Operation& posted) {
+  constexpr std::string_view kParameters =
+      R"([{"name":"text","in":"query","schema":{"type":"string"}},)"
+      R"({"name":"id","in":"query","schema":{"type":"string"}},)"
+      R"({"name":"parameters","in":"query","description":"A JSON object",)"
+      R"("content":{"application/json":{"schema":{"type":"object"}}}}])";
+  constexpr std::string_view kEvents =
+      R"({"description":"Events: update with a document, then end, or error with a status",)"
+      R"("content":{"text/event-stream":{"schema":{"type":"string"}}}})";
+  return Object()
+      .add("tags", "[" + quoted(posted.tag) + "]")
+      .add("operationId", quoted(posted.id + ".stream"))
+      .add("summary", quoted(posted.summary + ", as a stream"))
+      .add("description", quoted(posted.description))
+      .add("parameters", kParameters)
+      .add("responses", failures().add("200", kEvents).json())
+      .json();
+}
+
 // Methods by path.
 using Paths = std::map<std::string, Object>;
 
@@ -357,8 +379,9 @@ void add_endpoints(const Endpoints& endpoints, Schemas& schemas, Paths& paths) {
   }
   for (const auto& [path, offers] : endpoints.all()) {
     if (!has_own_path(path)) continue;
-    paths[path].add(
-        "post", operation_json(endpoint_operation(path, identifier(path, taken), offers, schemas)));
+    const Operation operation = endpoint_operation(path, identifier(path, taken), offers, schemas);
+    paths[path].add("post", operation_json(operation));
+    if (streams(offers)) paths[path].add("get", stream_json(operation));
   }
 }
 

@@ -27,7 +27,7 @@ ServedExecutor::ServedExecutor(ServedExecutorSpec spec, core::Logger logger)
     : spec_(std::move(spec)),
       logger_(std::move(logger)),
       executor_(*spec_.table, spec_.config, logger_),
-      pool_(core::limits::kCallQueueMax + workers_for(spec_), core::limits::kCallQueueMax, logger_),
+      pool_(core::limits::kCallsInHandMax, core::limits::kCallsAtRest, logger_),
       attendant_(executor_, spec_.health_interval,
                  [this](const absl::Status& health) { on_health(health); }),
       dispatcher_(executor_, attendant_, workers_for(spec_)) {}

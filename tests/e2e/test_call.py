@@ -71,6 +71,7 @@ class Call(Streaming):
 
     def test_each_request_of_a_stream_is_answered(self):
         answers = self.call(numbered(i, f"text {i}", endpoint="/upper") for i in range(2000))
+        self.assertEqual({a.header.status.description for a in answers}, {""})
         self.assertEqual({number_of(a): a.data.docs.docs[0].text for a in answers},
                          {i: f"TEXT {i}" for i in range(2000)})
         self.assertEqual([route.executor for route in answers[0].routes],

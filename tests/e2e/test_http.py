@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import threading
 import unittest
+import urllib.parse
 
 from flow_process import PATIENCE, Flow, SharedFlow, data_request, wait_for
 
@@ -117,6 +118,16 @@ def request_bytes(path, body, method="POST"):
     body = body.encode() if isinstance(body, str) else body
     return (f"{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\n\r\n").encode() + body
+
+
+def validate(test, description):
+    """Is it OpenAPI? Somebody else's validator says so."""
+    with tempfile.NamedTemporaryFile("wb", suffix=".json") as file:
+        file.write(description)
+        file.flush()
+        done = subprocess.run(["node", VALIDATOR, file.name], capture_output=True, text=True,
+                              timeout=PATIENCE)
+    test.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 class TwoEchoes(HttpFlow):
@@ -306,12 +317,7 @@ uses = "text-encoder"
 """
 
     def test_the_description_is_valid(self):
-        with tempfile.NamedTemporaryFile("wb", suffix=".json") as file:
-            file.write(self.ask("/openapi.json").body)
-            file.flush()
-            done = subprocess.run(["node", VALIDATOR, file.name], capture_output=True, text=True,
-                                  timeout=PATIENCE)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        validate(self, self.ask("/openapi.json").body)
 
     def test_the_description_has_what_is_served(self):
         paths = self.ask("/openapi.json").json()["paths"]
@@ -438,6 +444,69 @@ class Failing(HttpFlow):
             self.assertIn("thrown on purpose", status["description"])
             self.assertTrue(status["exception"]["stacks"])
             self.assertEqual(answer.json()["routes"][1]["status"], status)
+
+
+def events(text):
+    """Name and data of each server-sent event."""
+    return [tuple(re.fullmatch(r"event: (\w+)\r\ndata: (.*)", event).groups())
+            for event in text.split("\r\n\r\n")[:-1]]
+
+
+class Streaming(HttpFlow):
+    executors = '[[executors]]\nname = "counts"\nuses = "counts"\n'
+
+    def count(self, parameters="{}", **options):
+        return self.ask(f"/count?text=x&parameters={urllib.parse.quote(parameters)}", **options)
+
+    def test_documents_as_events(self):
+        for version in (HTTP1, HTTP2):
+            answer = self.count('{"n":3}', version=version)
+            self.assertEqual(answer.status, 200)
+            self.assertEqual(answer.headers["content-type"], "text/event-stream; charset=utf-8")
+            *updates, end = events(answer.text)
+            self.assertEqual(end, ("end", ""))
+            self.assertEqual([name for name, _ in updates], ["update"] * 3)
+            self.assertEqual([json.loads(data)["text"] for _, data in updates], ["1", "2", "3"])
+            self.assertEqual(set(json.loads(updates[0][1])), set(NULLS))
+
+    def test_a_document_in_the_body(self):
+        for method, headers in (("GET", JSON), ("POST", {**JSON, "accept": "text/event-stream"})):
+            answer = self.ask("/count", '{"text":"x"}', method=method, headers=headers)
+            self.assertEqual(events(answer.text)[-1], ("end", ""))
+
+    def test_all_parts_in_one_answer(self):
+        answer = self.ask("/count", '{"data":[{"text":"x"}],"parameters":{"n":2}}').json()
+        self.assertEqual([doc["text"] for doc in answer["data"]], ["1", "2"])
+
+    def test_a_failure_in_the_middle(self):
+        *updates, error = events(self.count('{"n":5,"fail_at":3}').text)
+        self.assertEqual([json.loads(data)["text"] for _, data in updates], ["1", "2"])
+        self.assertEqual(error[0], "error")
+        self.assertIn("lost count at 3", json.loads(error[1])["description"])
+
+    def test_what_is_no_document(self):
+        self.assertEqual(self.ask("/count", "[]", method="GET").status, 422)
+        self.assertEqual(self.count("7").status, 422)
+
+    def test_who_has_enough_ends_it_and_who_reads_slowly_holds_it_back(self):
+        before = self.memory_mib()
+        client = self.connect()
+        client.sendall(b'GET /count?parameters={"forever":true} HTTP/1.1\r\n\r\n')
+        self.assertIn(b"event: update", client.recv(1 << 16) + client.recv(1 << 16))
+        for _ in range(20):  # what it does not read is not made
+            self.assertEqual(self.ask("/livez").status, 200)
+        self.assertLess(self.memory_mib() - before, 200 if os.environ.get("FLOW_SANITIZE") else 60)
+        client.close()
+        # The executor has as many workers as it needs for one request only.
+        self.assertEqual(events(self.count('{"n":1}').text)[-1], ("end", ""))
+
+    def test_it_is_described(self):
+        path = self.ask("/openapi.json").json()["paths"]["/count"]
+        self.assertEqual(path["post"]["summary"], "Counts")
+        self.assertIn("text/event-stream", path["get"]["responses"]["200"]["content"])
+        parameters = path["post"]["requestBody"]["content"]["application/json"]["schema"]
+        self.assertEqual(parameters["properties"]["parameters"]["properties"]["n"]["default"], 3)
+        validate(self, self.ask("/openapi.json").body)
 
 
 class Dead(unittest.TestCase):

@@ -10,6 +10,8 @@
 #include <future>
 #include <mutex>
 
+#include "core/limits.hpp"
+#include "core/status.hpp"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpc/reflection/v1/reflection.grpc.pb.h"
 #include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
@@ -220,7 +222,7 @@ TEST(ServedExecutor, PassesTheDeadlineIntoThePlugin) {
 TEST(ServedExecutor, RefusesCallsBeyondItsBoundAndServesAgainWhenTheyAreGone) {
   Served slow("slow", "{delay_ms = 60000}");
   ASSERT_TRUE(slow.start().ok());
-  constexpr std::size_t kCalls = 1024 + 32 + 10;  // the queue, the workers, and ten too many
+  constexpr std::size_t kCalls = core::limits::kCallsInHandMax + 10;
   const auto stub = jina::JinaSingleDataRequestRPC::NewStub(slow.channel());
   const auto message = request("/x", {});
   std::vector<grpc::ClientContext> contexts(kCalls);

@@ -16,8 +16,8 @@ namespace http = boost::beast::http;
 
 absl::StatusOr<HttpAnswer> http_get(const ServerAddress& address, const ClientOptions& options,
                                     std::string_view target, Deadline deadline) {
-  FLOW_ASSIGN_OR_RETURN(const auto tls, make_tls_context(options.tls));
-  FLOW_ASSIGN_OR_RETURN(const auto link, Link::open(address, options, *tls, deadline));
+  FLOW_ASSIGN_OR_RETURN(const auto tls, make_tls_context(address, options.tls));
+  FLOW_ASSIGN_OR_RETURN(const auto link, Link::open(address, options, tls.get(), deadline));
   http::request<http::empty_body> request(http::verb::get, {target.data(), target.size()}, 11);
   request.set(http::field::host,
               core::format_address({.host = address.host, .port = address.port}));

@@ -121,7 +121,10 @@ TEST_F(RoutesTest, ReadyzIsSmallAndVerboseOnRequest) {
 }
 
 TEST_F(RoutesTest, ExecutorsIsTheReportWhetherReadyOrNot) {
-  EXPECT_EQ(get("/executors").body, R"({"executors":[]})");
+  EXPECT_THAT(get("/executors").body, StartsWith(R"({"time":")"));
+  EXPECT_THAT(get("/executors").body, HasSubstr(R"("ready":true,"reason":"","executors":[{)"));
+  EXPECT_THAT(get("/executors").body, HasSubstr(R"({"name":"a/rep-0","state":"STARTING",)"));
+  EXPECT_THAT(get("/executors").body, HasSubstr(R"("calls":0,"failures":0,)"));
   readiness_.publish(flow_in(ReplicaState::Failed));
   EXPECT_EQ(get("/executors").status, 200);
   EXPECT_EQ(ask("POST", "/executors").status, 405);

@@ -76,7 +76,8 @@ void ExecutorCall::on_done(const absl::Status& status) {
     case absl::StatusCode::kUnavailable:
       return on_failed(unreachable(core::message(status)));
     case absl::StatusCode::kDeadlineExceeded:
-      return on_failed(timed_out(core::message(status)));
+      // Its clock may be a moment ahead of ours: the caller is told the same.
+      return on_failed(timed_out("Deadline Exceeded"));
     default:
       return on_failed(core::with_context(status, fmt::format("executor \"{}\"", executor_name())));
   }

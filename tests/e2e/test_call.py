@@ -204,13 +204,18 @@ class Slow(Streaming):
         answers = self.call([self.taking(i, 1) for i in range(20)])
         self.assertEqual({a.header.status.code for a in answers}, {0})
 
+    def in_flight(self):
+        _, report = self.flow.http_json("/executors")
+        return report["executors"][0]["replicas"][0]["in_flight"]
+
     def test_a_client_that_vanishes_takes_its_requests_with_it(self):
         message = message_frames(1, self.taking(1, 50000).SerializeToString())
         for _ in range(3):
             with connect(self.flow.port, PATIENCE) as client:
                 client.sendall(frame(1, 4, 1, grpc_headers(CALL.encode())) + message * 8)
-                client.recv(65536)
+                wait_for("its requests to be underway", self.in_flight)
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            wait_for("none to be underway", lambda: not self.in_flight())
         answers = self.call([self.taking(i, 1) for i in range(20)])
         self.assertEqual({a.header.status.code for a in answers}, {0})
 

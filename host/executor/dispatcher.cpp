@@ -2,6 +2,7 @@
 #include "host/executor/dispatcher.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/limits.hpp"
 #include "host/executor/clock.hpp"
@@ -43,9 +44,10 @@ void Dispatcher::stop() {
 }
 
 void Dispatcher::live_as_first_worker() {
-  const absl::Status status = executor_.create();
-  created_.set_value(status);
-  if (!status.ok()) return;
+  absl::Status status = executor_.create();
+  const bool created = status.ok();
+  created_.set_value(std::move(status));
+  if (!created) return;
   std::vector<std::thread> others;
   for (std::size_t i = 1; i < workers_; ++i) others.emplace_back([this] { work(); });
   work();

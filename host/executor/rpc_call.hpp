@@ -41,7 +41,7 @@ class RpcCall {
   std::uint64_t deadline_ns() const { return call_->spec().deadline_ns; }
 
  private:
-  const ServiceContext& context_;
+  const ServiceContext context_;
   grpc::CallbackServerContext& rpc_;
   jina::DataRequestProto& message_;
   std::optional<google::protobuf::Struct> parameters_;  // unless they are the message's own

@@ -229,7 +229,7 @@ class StreamReactor final : public grpc::ServerWriteReactor<Message>,
     if (document != nullptr && document.get() == asked_document_) kept_ = std::move(document);
   }
 
-  const ServiceContext& context_;
+  const ServiceContext context_;
   grpc::CallbackServerContext& rpc_;
   jina::DataRequestProto message_;
   const DocumentProto* const asked_document_;

@@ -245,22 +245,22 @@ TEST(Stream, RefusesDocumentsThatFitIntoNoMessage) {
     doc.set_text(std::string(40 << 10, 'x'));
     doc.set_uri(std::string(40 << 10, 'x'));
   };
-  auto emitted = scripted([=](flow::Request& request) {
+  auto spec = scripted([=](flow::Request& request) {
     too_large(request.append());
-    (void)request.emit();
+    if (request.endpoint() == "/emit") (void)request.emit();
   });
-  emitted.bytes_max = 64 << 10;
-  Served emits(emitted);
-  ASSERT_TRUE(emits.start().ok());
-  Stream first(emits, ask("/x", ""));
-  EXPECT_TRUE(first.finish().ok());
-  EXPECT_THAT(first.messages.back().header().status().exception().name(), "RESOURCE_EXHAUSTED");
+  spec.bytes_max = 64 << 10;
+  Served served(std::move(spec));
+  ASSERT_TRUE(served.start().ok());
+  Stream emitted(served, ask("/emit", "")), left(served, ask("/leave", ""));
 
-  Scripted::script = [=](flow::Request& request) { too_large(request.append()); };
-  Stream second(emits, ask("/x", ""));
-  EXPECT_TRUE(second.finish().ok());
-  EXPECT_THAT(second.messages, SizeIs(1));
-  EXPECT_THAT(second.messages.back().header().status().description(),
+  EXPECT_TRUE(emitted.finish().ok());
+  EXPECT_TRUE(left.finish().ok());
+
+  ASSERT_THAT(emitted.messages, SizeIs(1));
+  EXPECT_EQ(emitted.messages[0].header().status().exception().name(), "RESOURCE_EXHAUSTED");
+  ASSERT_THAT(left.messages, SizeIs(1));
+  EXPECT_THAT(left.messages[0].header().status().description(),
               HasSubstr("fit into a message (gateway.max_message)"));
 }
 

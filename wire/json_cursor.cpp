@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <utility>
 
 #include "core/limits.hpp"
@@ -77,38 +78,52 @@ bool find_path(JsonCursor& cursor, std::size_t target,
   return false;
 }
 
-// The digits of a number, read on the way past them.
+// A number, as far as it is known when its digits have been passed once.
 struct Decimal {
-  std::uint64_t digits = 0;      // the first 19 that count
-  std::int64_t digit_count = 0;  // of all that count: from the first that is not 0
-  std::int64_t scale = 0;        // the value is digits * 10^scale, if all are there
+  std::uint64_t digits = 0;  // modulo 2^64
+  std::size_t count = 0;     // of digits, leading zeros included
+  std::int64_t scale = 0;    // the value is digits * 10^scale
   bool negative = false;
-
-  void add(char digit) {
-    if (digit_count == 0 && digit == '0') return;
-    if (digit_count < 19) digits = digits * 10 + static_cast<std::uint64_t>(digit - '0');
-    ++digit_count;
-  }
 };
 
-// Both factors are exact and so is, rounded once, the result; most numbers are that short.
+// So many digits fit 64 bits.
+constexpr std::size_t kDigitsMax = 19;
+
+// Appends the digits at `at` to those before, and returns where they end.
+const char* take_digits(const char* at, const char* end, Decimal& decimal) {
+  const char* const start = at;
+  std::uint64_t digits = decimal.digits;
+  for (; at != end && is_digit(*at); ++at) {
+    digits = digits * 10 + static_cast<std::uint64_t>(*at - '0');
+  }
+  decimal.digits = digits;
+  decimal.count += static_cast<std::size_t>(at - start);
+  return at;
+}
+
+// If both factors are exact floats, so is their product but for one rounding: most numbers are that
+// short.
 std::optional<double> exact_value(const Decimal& decimal) {
   constexpr std::array<double, 23> kPowers = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                               1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                               1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+  constexpr std::array<double, 2> kSigns = {1.0, -1.0};
   constexpr auto kLargest = static_cast<std::int64_t>(kPowers.size()) - 1;
-  if (decimal.digit_count > 15 || decimal.scale > kLargest || decimal.scale < -kLargest) {
+  constexpr std::uint64_t kExactMax = std::uint64_t{1} << 53;
+  if (decimal.count > kDigitsMax || decimal.digits > kExactMax || decimal.scale > kLargest ||
+      decimal.scale < -kLargest) {
     return std::nullopt;
   }
   const auto digits = static_cast<double>(decimal.digits);
   const double value = decimal.scale < 0
                            ? digits / kPowers[static_cast<std::size_t>(-decimal.scale)]
                            : digits * kPowers[static_cast<std::size_t>(decimal.scale)];
-  return decimal.negative ? -value : value;
+  // Not a branch: signs are hard to foresee, too.
+  return std::copysign(value, kSigns[decimal.negative ? 1 : 0]);
 }
 
 std::optional<std::int64_t> integer_value(const Decimal& decimal, std::string_view token) {
-  if (decimal.digit_count <= 18) {
+  if (decimal.count < kDigitsMax) {
     const auto digits = static_cast<std::int64_t>(decimal.digits);
     return decimal.negative ? -digits : digits;
   }
@@ -118,52 +133,24 @@ std::optional<std::int64_t> integer_value(const Decimal& decimal, std::string_vi
   return value;
 }
 
+// Of a number that no float holds: is it too large, and not too small?
+bool is_large(const Decimal& decimal, std::string_view token) {
+  std::int64_t leading_zeros = 0;
+  for (const char c : token) {
+    if (c == '0') ++leading_zeros;
+    if (c >= '1' && c <= '9') break;
+  }
+  return static_cast<std::int64_t>(decimal.count) - leading_zeros + decimal.scale > 0;
+}
+
 }  // namespace
 
-void JsonCursor::skip_space() {
-  while (position_ < text_.size()) {
-    const char c = text_[position_];
-    if (c != ' ' && c != '\n' && c != '\t' && c != '\r') break;
-    ++position_;
-  }
+Kind JsonCursor::no_value() {
+  syntax_error(position_, "Expecting value");
+  return Kind::None;
 }
 
-Kind JsonCursor::kind() {
-  if (failure_) return Kind::None;
-  skip_space();
-  switch (current()) {
-    case '{':
-      return Kind::Object;
-    case '[':
-      return Kind::List;
-    case '"':
-      return Kind::String;
-    case 't':
-    case 'f':
-      return Kind::Boolean;
-    case 'n':
-      return Kind::Null;
-    case '-':
-    case '0':
-    case '1':
-    case '2':
-    case '3':
-    case '4':
-    case '5':
-    case '6':
-    case '7':
-    case '8':
-    case '9':
-      return Kind::Number;
-    default:
-      syntax_error(position_, "Expecting value");
-      return Kind::None;
-  }
-}
-
-bool JsonCursor::expect(Kind wanted) {
-  const Kind found = kind();
-  if (found == wanted) return true;
+bool JsonCursor::unexpected(Kind wanted, Kind found) {
   if (found != Kind::None) {
     fail(position_, fmt::format("expected {}, found {}", in_words(wanted), in_words(found)),
          type_error(wanted));
@@ -180,21 +167,6 @@ bool JsonCursor::enter(Kind kind) {
   ++depth_;
   ++position_;
   first_ = true;
-  return true;
-}
-
-bool JsonCursor::separator(char close) {
-  if (failure_) return false;
-  skip_space();
-  if (current() == close) {
-    ++position_;
-    --depth_;
-    first_ = false;
-    return false;
-  }
-  if (std::exchange(first_, false)) return true;
-  if (current() != ',') return syntax_error(position_, "Expecting ',' delimiter");
-  ++position_;
   return true;
 }
 
@@ -313,59 +285,55 @@ std::optional<std::uint32_t> JsonCursor::hex4() {
 JsonCursor::Number JsonCursor::number() {
   if (!expect(Kind::Number)) return {};
   const std::size_t start = position_;
-  std::size_t at = start;
-  const auto digit_at = [&](std::size_t i) { return i < text_.size() && is_digit(text_[i]); };
+  const char* const end = text_.data() + text_.size();
+  const char* at = text_.data() + start;
+  const auto has_digit = [&](const char* place) { return place < end && is_digit(*place); };
 
   Decimal decimal;
-  decimal.negative = text_[at] == '-';
-  if (decimal.negative) ++at;
-  if (!digit_at(at)) {
+  decimal.negative = *at == '-';
+  at += decimal.negative ? 1 : 0;
+  if (!has_digit(at)) {
     syntax_error(start, "Expecting value");
     return {};
   }
-  if (text_[at] == '0') {
-    ++at;  // and no digit after it
-  } else {
-    for (; digit_at(at); ++at) decimal.add(text_[at]);
-  }
+  // After a leading zero no digit may follow.
+  at = take_digits(at, *at == '0' ? at + 1 : end, decimal);
   bool integer = true;
-  if (at < text_.size() && text_[at] == '.' && digit_at(at + 1)) {
+  if (at != end && *at == '.' && has_digit(at + 1)) {
     integer = false;
-    for (++at; digit_at(at); ++at) {
-      decimal.add(text_[at]);
-      --decimal.scale;
-    }
+    const char* const fraction = at + 1;
+    at = take_digits(fraction, end, decimal);
+    decimal.scale = fraction - at;
   }
-  if (at < text_.size() && (text_[at] == 'e' || text_[at] == 'E')) {
-    std::size_t digits = at + 1;
-    const char sign = digits < text_.size() ? text_[digits] : '\0';
-    if (sign == '+' || sign == '-') ++digits;
-    if (digit_at(digits)) {
+  if (at != end && (*at == 'e' || *at == 'E')) {
+    const char* digits = at + 1;
+    const bool negative = digits != end && *digits == '-';
+    if (digits != end && (*digits == '+' || *digits == '-')) ++digits;
+    if (has_digit(digits)) {
       integer = false;
       // More than any text has digits to make up for.
       constexpr std::int64_t kExponentMax = 1'000'000'000'000;
       std::int64_t exponent = 0;
-      for (at = digits; digit_at(at); ++at) {
-        exponent = std::min(exponent * 10 + (text_[at] - '0'), kExponentMax);
+      for (at = digits; has_digit(at); ++at) {
+        exponent = std::min(exponent * 10 + (*at - '0'), kExponentMax);
       }
-      decimal.scale += sign == '-' ? -exponent : exponent;
+      decimal.scale += negative ? -exponent : exponent;
     }
   }
-  position_ = at;
+  const auto size = static_cast<std::size_t>(at - text_.data()) - start;
+  const std::string_view token = text_.substr(start, size);
+  position_ += size;
 
   Number number;
-  const std::string_view token = text_.substr(start, at - start);
   if (integer) number.integer = integer_value(decimal, token);
   if (const std::optional<double> exact = exact_value(decimal)) {
     number.value = *exact;
     return number;
   }
-  const auto [end, error] = std::from_chars(token.begin(), token.end(), number.value);
-  if (error == std::errc::result_out_of_range) {
+  const auto result = std::from_chars(token.begin(), token.end(), number.value);
+  if (result.ec == std::errc::result_out_of_range) {
     number.value = decimal.negative ? -0.0 : 0.0;
-    if (decimal.digit_count + decimal.scale > 0) {
-      fail(start, "number is out of the range of a 64-bit float");
-    }
+    if (is_large(decimal, token)) fail(start, "number is out of the range of a 64-bit float");
   }
   return number;
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "wire/json_problem.hpp"
 
@@ -33,9 +35,17 @@ class JsonCursor {
   explicit JsonCursor(std::string_view text) : text_(text) {}
 
   // What comes next; None after a failure, or if no value comes.
-  Kind kind();
+  Kind kind() {
+    if (failure_) return Kind::None;
+    skip_space();
+    const Kind kind = kKinds[static_cast<unsigned char>(current())];
+    return kind == Kind::None ? no_value() : kind;
+  }
   // False, and a failure, if something else comes next.
-  bool expect(Kind wanted);
+  bool expect(Kind wanted) {
+    const Kind found = kind();
+    return found == wanted || unexpected(wanted, found);
+  }
 
   // Of the value that comes next, which must be of that kind, else it fails.
   bool enter_object() { return enter(Kind::Object); }
@@ -78,10 +88,46 @@ class JsonCursor {
     std::string_view missing_key;
   };
 
+  // By the first character of a value.
+  static constexpr std::array<Kind, 256> kKinds = [] {
+    std::array<Kind, 256> kinds{};
+    for (const unsigned char c : {'-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'}) {
+      kinds[c] = Kind::Number;
+    }
+    kinds['{'] = Kind::Object;
+    kinds['['] = Kind::List;
+    kinds['"'] = Kind::String;
+    kinds['t'] = kinds['f'] = Kind::Boolean;
+    kinds['n'] = Kind::Null;
+    return kinds;
+  }();
+
   char current() const { return position_ < text_.size() ? text_[position_] : '\0'; }
-  void skip_space();
+  void skip_space() {
+    while (position_ < text_.size()) {
+      const char c = text_[position_];
+      if (c != ' ' && c != '\n' && c != '\t' && c != '\r') break;
+      ++position_;
+    }
+  }
   bool enter(Kind kind);
-  bool separator(char close);
+  // Takes what stands before the next element, or the end.
+  bool separator(char close) {
+    if (failure_) return false;
+    skip_space();
+    if (current() == close) {
+      ++position_;
+      --depth_;
+      first_ = false;
+      return false;
+    }
+    if (std::exchange(first_, false)) return true;
+    if (current() != ',') return syntax_error(position_, "Expecting ',' delimiter");
+    ++position_;
+    return true;
+  }
+  Kind no_value();
+  bool unexpected(Kind wanted, Kind found);
   bool literal(std::string_view word);
   // At a backslash, in the string that starts at `quote`.
   bool escape(std::size_t quote);

@@ -350,7 +350,7 @@ class Reader {
         append_float_field(out_, member.number, single());
         break;
       case Shape::Floats:
-        list([&] { append_float_field(out_, member.number, single()); });
+        list([&] { append_float_field(out_, member.number, single_or_nan()); });
         break;
       case Shape::Time:
         time(member.number);
@@ -416,6 +416,11 @@ class Reader {
     }
     append_varint_field(out_, number,
                         static_cast<std::uint64_t>(static_cast<std::int64_t>(found.value)));
+  }
+
+  // As in tensors.
+  float single_or_nan() {
+    return cursor_.take_null() ? std::numeric_limits<float>::quiet_NaN() : single();
   }
 
   float single() {

@@ -17,7 +17,7 @@
 // - Members that nobody knows are ignored. `null` is as good as absent. If a member occurs twice,
 //   the last wins.
 // - Documents are snake_case; `blob` is base64; `tensor` and `embedding` are nested lists (see
-//   json_tensor.hpp); a document has one of blob, tensor and text.
+//   json_tensor.hpp); null in `location` is NaN; a document has one of blob, tensor and text.
 // - Depths are bounded by core/limits.hpp, lengths by the caller.
 // The text need not be padded or end in a zero; it is neither changed nor kept.
 namespace flow::wire {

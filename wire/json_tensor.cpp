@@ -2,7 +2,6 @@
 #include "wire/json_tensor.hpp"
 
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/json_writer.hpp"
 
+#include <cmath>
+#include <limits>
+
 #include "core/limits.hpp"
 #include "core/status.hpp"
 #include "gtest/gtest.h"
@@ -116,6 +119,17 @@ TEST(JsonDocument, MayHaveUnpackedFloats) {
   ASSERT_TRUE(write_document(document, json).ok());
 
   EXPECT_NE(json.find("\"location\":[1.0,2.0]"), std::string::npos) << json;
+}
+
+TEST(JsonDocument, HasNullWhereItsLocationIsNoNumberAndReadsBack) {
+  docarray::DocumentProto document;
+  document.set_id("d");
+  document.add_location(1);
+  document.add_location(std::numeric_limits<float>::quiet_NaN());
+  const std::string json = sparse_json(document);
+
+  EXPECT_EQ(json, R"({"data":[{"id":"d","location":[1.0,null]}]})");
+  EXPECT_TRUE(std::isnan(test::request_of(json).data().docs().docs(0).location(1)));
 }
 
 TEST(JsonDocument, WithAFieldOfAnotherTypeIsRefused) {

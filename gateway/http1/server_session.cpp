@@ -151,10 +151,14 @@ absl::StatusOr<bool> Http1ServerSession::parse(std::string_view& bytes) {
   return parser_->is_done();
 }
 
-// A client with a large body may wait to hear that it is wanted (RFC 9110, 10.1.1).
+// A client with a large body may wait to hear that it is wanted (RFC 9110, 10.1.1). One whose body
+// is on its way already does not.
 void Http1ServerSession::allow_body() {
-  if (std::exchange(body_allowed_, true) || parser_->get().version() < 11) return;
-  if (boost::beast::iequals(parser_->get()[http::field::expect], "100-continue")) {
+  const auto& request = parser_->get();
+  if (std::exchange(body_allowed_, true) || request.version() < 11 || !request.body().empty()) {
+    return;
+  }
+  if (boost::beast::iequals(request[http::field::expect], "100-continue")) {
     append_output("HTTP/1.1 100 Continue\r\n\r\n");
     output_.output_ready();
   }

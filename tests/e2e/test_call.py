@@ -329,6 +329,47 @@ def body_of(frames):
     return b"".join(one.payload for one in frames if one.kind == 0)
 
 
+class Documents(SharedFlow):
+    """stream_doc: the last executor that serves the endpoint answers in parts."""
+
+    executors = ('[[executors]]\nname = "before"\nuses = "upper"\n'
+                 '[[executors]]\nname = "counts"\nuses = "counts"\n')
+
+    def stream(self, channel, timeout=PATIENCE, **parameters):
+        request = jina_pb2.SingleDocumentRequestProto()
+        request.header.request_id = "f" * 32
+        request.header.exec_endpoint = "/count"
+        request.document.text = "x"
+        request.parameters.update(parameters)
+        method = channel.unary_stream(
+            "/jina.JinaSingleDocumentRequestRPC/stream_doc",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=jina_pb2.SingleDocumentRequestProto.FromString)
+        return method(request, timeout=timeout)
+
+    def test_each_part_is_a_message_with_the_requests_id(self):
+        with self.flow.channel() as channel:
+            parts = list(self.stream(channel, n=4))
+        self.assertEqual([part.document.text for part in parts], ["1", "2", "3", "4"])
+        self.assertEqual({part.header.request_id for part in parts}, {"f" * 32})
+
+    def test_a_failure_after_some_parts_is_the_last_message(self):
+        with self.flow.channel() as channel:
+            parts = list(self.stream(channel, n=9, fail_at=3))
+        self.assertEqual([part.document.text for part in parts[:2]], ["1", "2"])
+        self.assertEqual(len(parts), 3)
+        self.assertEqual(parts[2].header.status.code, jina_pb2.StatusProto.ERROR)
+        self.assertIn("lost count at 3", parts[2].header.status.description)
+
+    def test_a_caller_who_has_enough_ends_what_would_go_on_for_ever(self):
+        with self.flow.channel() as channel:
+            stream = self.stream(channel, forever=True)
+            self.assertEqual(next(stream).document.text, "1")
+            stream.cancel()
+        wait_for("the executor to be idle", lambda: self.flow.http_json("/executors")[1][
+            "executors"][1]["replicas"][0]["in_flight"] == 0)
+
+
 class RawCalls(Streaming):
     def raw(self, encoding, message, accept=b"identity, deflate, gzip", flag=1, path=PROCESS):
         """What comes back for one message of a call, as it stands on the wire."""

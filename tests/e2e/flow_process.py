@@ -85,6 +85,7 @@ class Flow:
         )
         self.panel = ""
         self.port = 0
+        self.replicated = "replicas" in executors
 
     def __enter__(self):
         return self
@@ -116,6 +117,12 @@ class Flow:
                 raise AssertionError(f"the Flow did not become ready:\n{self.log()}")
             self.panel += part.decode(errors="replace")
         self.port = int(re.search(r"Local\s+127\.0\.0\.1:(\d+)", self.panel)[1])
+        if self.replicated:
+            # One replica makes its executor ready: the others may still be on their way.
+            wait_for("all replicas", lambda: all(
+                replica["state"] == "READY"
+                for executor in self.http_json("/readyz?verbose")[1]["executors"]
+                for replica in executor["replicas"]))
         return self
 
     def wait_end(self):

@@ -15,6 +15,7 @@ Executors::Executors(Loop& loop, const core::Logger& log, const core::FlowConfig
   for (const core::ExecutorConfig* executor : chain(config)) {
     names_.push_back(executor->name);
     auto& replicas = replicas_.emplace_back();
+    turns_.push_back(0);
     for (std::uint32_t index = 0; index < executor->replicas; ++index) {
       replicas.push_back(std::make_unique<Replica>(
           loop, log,
@@ -76,9 +77,9 @@ FlowView Executors::view(bool draining) const {
 Replica* Executors::least_loaded(std::size_t executor) {
   const auto& replicas = replicas_[executor];
   Replica* best = nullptr;
-  ++turn_;
+  const std::size_t turn = ++turns_[executor];
   for (std::size_t i = 0; i < replicas.size(); ++i) {
-    Replica* replica = replicas[(i + turn_) % replicas.size()].get();
+    Replica* replica = replicas[(i + turn) % replicas.size()].get();
     if (!replica->ready()) continue;
     if (best == nullptr || replica->in_flight() < best->in_flight()) best = replica;
   }

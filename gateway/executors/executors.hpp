@@ -45,7 +45,7 @@ class Executors {
   std::vector<std::string> names_;
   Endpoints endpoints_;
   std::vector<std::vector<std::unique_ptr<Replica>>> replicas_;  // by executor
-  std::size_t turn_ = 0;  // breaks ties, so that equals take turns
+  std::vector<std::size_t> turns_;  // of each executor: breaks ties, so that equals take turns
 };
 
 }  // namespace flow::gateway

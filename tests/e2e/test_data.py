@@ -124,6 +124,16 @@ class Replicas(SharedFlow):
         self.assertEqual(pids, {float(self.flow.pid_of("executor0", i)) for i in range(3)})
 
 
+class ReplicasInAChain(SharedFlow):
+    executors = ('[[executors]]\nname = "first"\nuses = "echo"\nreplicas = 2\n'
+                 '[[executors]]\nname = "second"\nuses = "identifies"\nreplicas = 2\n')
+
+    def test_every_replica_of_a_later_executor_gets_its_share_as_well(self):
+        pids = {self.flow.post(data_request("x")).data.docs.docs[0].tags["pid"]
+                for _ in range(8)}
+        self.assertEqual(pids, {float(self.flow.pid_of("second", i)) for i in range(2)})
+
+
 class SharedProcess(SharedFlow):
     executors = """
 [[executors]]

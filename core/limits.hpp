@@ -109,9 +109,6 @@ constexpr auto kSweepInterval = 1s;
 constexpr auto kLinger = 2s;
 // An HTTP/1.1 connection without a request. HTTP/2 ones may idle: clients keep them for years.
 constexpr auto kKeepAliveIdle = 75s;
-// WebSocket requests of one connection that are not answered yet; as many as Jina's clients send
-// ahead.
-constexpr std::size_t kWebSocketRequestsMax = 1000;
 // A WebSocket that says nothing is pinged; proxies forget connections that are silent for a minute.
 constexpr auto kWebSocketPingInterval = 20s;
 // Three pings unanswered: there is nobody.

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <charconv>
 #include <cstdint>
-#include <limits>
 #include <list>
 #include <optional>
 #include <string>
@@ -10,6 +8,7 @@
 #include "core/limits.hpp"
 #include "core/status.hpp"
 #include "gateway/services/error_answer.hpp"
+#include "gateway/services/prefetch.hpp"
 #include "gateway/services/services.hpp"
 #include "gateway/services/traversal.hpp"
 #include "wire/data_request.hpp"
@@ -20,17 +19,6 @@ namespace flow::gateway {
 namespace limits = core::limits;
 
 namespace {
-
-// How many requests of one stream may be underway: what its caller asks for, else what the file
-// says. As in the reference, 0 in the file is no bound, and from a caller, like anything that is no
-// number, as if it had said nothing.
-std::size_t prefetch_of(std::string_view said, std::uint32_t configured) {
-  std::uint32_t asked = 0;
-  const auto [end, error] = std::from_chars(said.begin(), said.end(), asked);
-  const bool understood = error == std::errc() && end == said.end() && asked > 0;
-  const std::uint32_t prefetch = understood ? asked : configured;
-  return prefetch > 0 ? prefetch : std::numeric_limits<std::size_t>::max();
-}
 
 // jina.JinaRPC/Call: each message is a request of its own, and answered as soon as its answer is
 // there, or in the order of arrival if the caller wants that. What this stream may have underway is

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
 #include <cstdint>
 #include <list>
 #include <string>
@@ -7,6 +8,7 @@
 #include "core/limits.hpp"
 #include "core/status.hpp"
 #include "gateway/services/error_answer.hpp"
+#include "gateway/services/prefetch.hpp"
 #include "gateway/services/traversal.hpp"
 #include "gateway/services/websocket_messages.hpp"
 #include "gateway/services/websockets.hpp"
@@ -25,9 +27,14 @@ namespace {
 // none; they raise BadServer with the description or call on_error, as for an executor that fails.
 class DataSocket final : public WebSocketHandler {
  public:
-  DataSocket(ServiceContext& context, WebSocket& socket) : context_(context), socket_(socket) {}
+  DataSocket(ServiceContext& context, WebSocket& socket)
+      : context_(context),
+        socket_(socket),
+        prefetch_(prefetch_of("", context.config.gateway.prefetch)),
+        waiter_(context.admission, [this] { socket_.input_wanted(); }) {}
 
   void on_message(WebSocketMessage message) override {
+    if (finishing_) return;
     if (is_last(message)) return finish(CloseCode::Normal, "");
     absl::StatusOr<std::string> framed = read_request(message, context_.route, bytes_max());
     if (!framed.ok()) return send(message.kind, failure("", framed.status()));
@@ -35,14 +42,18 @@ class DataSocket final : public WebSocketHandler {
   }
 
   bool wants_message() override {
-    return !finishing_ && requests_.size() < core::limits::kWebSocketRequestsMax;
+    // Whoever ends takes no more requests, and what comes still is not held back.
+    if (finishing_) return true;
+    return requests_.size() < prefetch_ && held_.bytes() <= core::limits::kStreamHeldMax &&
+           waiter_.may_take();
   }
 
   void drain() override { finish(CloseCode::GoingAway, "the gateway is stopping"); }
 
  private:
   struct Request {
-    Request(ServiceContext& context, WebSocketKind how) : kind(how), traversal(context) {}
+    Request(ServiceContext& context, WebSocketKind how)
+        : kind(how), traversal(context, Traversal::Asker::Stream) {}
 
     const WebSocketKind kind;
     std::string id;
@@ -53,10 +64,8 @@ class DataSocket final : public WebSocketHandler {
 
   void start(WebSocketKind kind, std::string framed) {
     const auto request = requests_.emplace(requests_.end(), context_, kind);
-    // A traversal knows the id too late for those that it does not admit.
-    if (const auto view = wire::scan_data_request(wire::payload(framed)); view.ok()) {
-      request->id = view->request_id;
-    }
+    // A traversal does not know the id of a request that it cannot read.
+    request->id = wire::find_request_id(wire::payload(framed));
     BufferBudget& budget = context_.loop.budget();
     if (!budget.fair(framed.size(), held_.bytes()) || !held_.grow(budget, framed.size())) {
       return answer(request, core::error(absl::StatusCode::kResourceExhausted,
@@ -99,6 +108,8 @@ class DataSocket final : public WebSocketHandler {
 
   ServiceContext& context_;
   WebSocket& socket_;
+  const std::size_t prefetch_;
+  Admission::Waiter waiter_;
   bool finishing_ = false;
   CloseCode code_ = CloseCode::Normal;
   std::string_view reason_;   // a literal

@@ -111,14 +111,14 @@ absl::Status WebSocketServerSession::receive(std::string_view bytes) {
   return broken_;
 }
 
+// A message is read before its handler is asked for it, so that who has nothing to say does not
+// stand in line for a turn. One is, at most.
 bool WebSocketServerSession::takes_input() const {
-  if (close_received_ || !broken_.ok()) return false;
-  // What is still being said when we have closed is read for the client's close frame alone.
-  if (close_) return true;
-  return unsent_ <= static_cast<std::uint64_t>(limits::kStreamWindow) && handler_->wants_message();
+  return !close_received_ && broken_.ok() && !waiting_;
 }
 
 void WebSocketServerSession::read(std::string_view& bytes) {
+  offer_waiting();
   input_ = &bytes;
   while (takes_input()) {
     wslay_frame_iocb part = {};
@@ -197,13 +197,25 @@ void WebSocketServerSession::on_frame_end() {
 void WebSocketServerSession::on_message() {
   const bool text = std::exchange(message_opcode_, 0) == WSLAY_TEXT_FRAME;
   std::string payload = std::exchange(message_, std::string());
-  held_.shrink(payload.size());
-  if (close_) return;
+  // What is still being said when we have closed is read for the client's close frame alone.
+  if (close_) return held_.shrink(payload.size());
   if (text && !core::is_valid_utf8(payload)) {
     return fail(CloseCode::BadPayload, "a text message is not UTF-8");
   }
-  handler_->on_message(
-      {.kind = text ? WebSocketKind::Text : WebSocketKind::Binary, .payload = std::move(payload)});
+  waiting_ = {.kind = text ? WebSocketKind::Text : WebSocketKind::Binary,
+              .payload = std::move(payload)};
+  offer_waiting();
+}
+
+void WebSocketServerSession::offer_waiting() {
+  if (!waiting_) return;
+  if (!close_ &&
+      (unsent_ > static_cast<std::uint64_t>(limits::kStreamWindow) || !handler_->wants_message())) {
+    return;
+  }
+  WebSocketMessage message = *std::exchange(waiting_, std::nullopt);
+  held_.shrink(message.payload.size());
+  if (!close_) handler_->on_message(std::move(message));
 }
 
 void WebSocketServerSession::on_close() {
@@ -218,7 +230,11 @@ void WebSocketServerSession::on_close() {
   begin_close(control_.substr(0, 2));
 }
 
-void WebSocketServerSession::input_wanted() { output_.output_ready(); }
+// A turn that the handler was given lasts as long as this call.
+void WebSocketServerSession::input_wanted() {
+  offer_waiting();
+  output_.output_ready();
+}
 
 // ---- what the client is told --------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ class WebSocketServerSession final : public Session, private WebSocket {
   ~WebSocketServerSession() override;
 
   absl::Status receive(std::string_view bytes) override;
-  bool paused() const override { return !unread_.empty(); }
+  bool paused() const override { return waiting_ || !unread_.empty(); }
   void produce(std::string& out, std::size_t limit) override;
   bool finished() const override;
   void drain() override;
@@ -60,6 +60,8 @@ class WebSocketServerSession final : public Session, private WebSocket {
   void on_frame_part(std::string_view bytes);
   void on_frame_end();
   void on_message();
+  // Gives the message that waits to the handler, if that wants it now.
+  void offer_waiting();
   void on_close();
 
   // ---- what the client is told
@@ -94,6 +96,7 @@ class WebSocketServerSession final : public Session, private WebSocket {
   std::string control_;                    // the payload of a control frame
   std::uint8_t message_opcode_ = 0;        // 0: between two messages
   std::string message_;
+  std::optional<WebSocketMessage> waiting_;  // whole, and not wanted yet
 
   std::string head_;                 // goes before the first frame
   std::string* produced_ = nullptr;  // where produce() writes to, while it runs

@@ -347,6 +347,18 @@ TEST_F(KeepingWebSocketTest, HoldsTheClientBackWhileItsMessagesAreNotWanted) {
   EXPECT_TRUE(session_->paused());
 }
 
+TEST_F(KeepingWebSocketTest, AsksItsHandlerOnlyOnceThereIsAMessageForIt) {
+  websockets_.messages_max = 0;
+  EXPECT_EQ(say(masked(kPing, "?")), plain(kPong, "?"));
+  EXPECT_FALSE(session_->paused());
+  say(masked(kText, "1"));
+  EXPECT_TRUE(session_->paused());
+
+  websockets_.messages_max = 1;
+  websockets_.last->input_wanted();
+  EXPECT_THAT(websockets_.messages, SizeIs(1)) << "a turn is used within the call that gives it";
+}
+
 TEST_F(KeepingWebSocketTest, GoesOnWhereItStoppedWhenMessagesAreWantedAgain) {
   websockets_.messages_max = 1;
   std::string bytes;

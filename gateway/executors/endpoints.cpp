@@ -4,6 +4,24 @@
 #include <algorithm>
 
 namespace flow::gateway {
+namespace {
+
+using google::protobuf::Struct;
+using google::protobuf::Value;
+
+const Value* member(const Struct& schema, const std::string& name) {
+  const auto found = schema.fields().find(name);
+  return found == schema.fields().end() ? nullptr : &found->second;
+}
+
+// {"name": ..., "model": null} says as little as nothing.
+bool says_something(const Value* described) {
+  if (described == nullptr || !described->has_struct_value()) return false;
+  const Value* model = member(described->struct_value(), "model");
+  return model != nullptr && model->has_struct_value();
+}
+
+}  // namespace
 
 void Endpoints::set(std::size_t position, const std::string& executor,
                     const jina::EndpointsProto& discovered) {
@@ -19,9 +37,8 @@ void Endpoints::set(std::size_t position, const std::string& executor,
     Offers& offers = all_[path];
     const auto at = std::ranges::lower_bound(offers, position, {}, &Offer::position);
     if (at != offers.end() && at->position == position) continue;  // said twice
-    offers.insert(
-        at, {position, executor,
-             schema == schemas.end() ? google::protobuf::Struct() : schema->second.struct_value()});
+    offers.insert(at, {position, executor,
+                       schema == schemas.end() ? Struct() : schema->second.struct_value()});
   }
   counts_[position] = static_cast<std::size_t>(discovered.endpoints_size());
 }
@@ -37,11 +54,28 @@ bool Endpoints::serves(std::size_t position, std::string_view endpoint) const {
   return offers(endpoint) || offers("/default");
 }
 
+Struct combined_schema(const Endpoints::Offers& offers) {
+  Struct combined = offers.front().schema;
+  const auto take = [&combined](const Endpoints::Offer& offer, const std::string& name) {
+    if (const Value* value = member(offer.schema, name)) {
+      (*combined.mutable_fields())[name] = *value;
+    }
+  };
+  take(offers.back(), "output");
+  const auto parameters = std::ranges::find_if(offers, [](const Endpoints::Offer& offer) {
+    return says_something(member(offer.schema, "parameters"));
+  });
+  if (parameters != offers.end()) take(*parameters, "parameters");
+  if (!combined.fields().empty()) {
+    (*combined.mutable_fields())["is_generator"].set_bool_value(streams(offers));
+  }
+  return combined;
+}
+
 bool streams(const Endpoints::Offers& offers) {
   return std::ranges::all_of(offers, [](const Endpoints::Offer& offer) {
-    const auto& fields = offer.schema.fields();
-    const auto flag = fields.find("is_generator");
-    return flag != fields.end() && flag->second.bool_value();
+    const Value* flag = member(offer.schema, "is_generator");
+    return flag != nullptr && flag->bool_value();
   });
 }
 

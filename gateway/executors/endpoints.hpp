@@ -47,6 +47,11 @@ class Endpoints {
   std::uint64_t version_ = 0;
 };
 
+// What a caller of the Flow sees of an endpoint, in the form of Offer::schema: the input of the
+// first executor that serves it, the output of the last, the parameters of the first that takes
+// some. Empty if none of them says anything.
+google::protobuf::Struct combined_schema(const Endpoints::Offers& offers);
+
 // Does it answer with a stream of documents? It does if all that serve it say so.
 bool streams(const Endpoints::Offers& offers);
 

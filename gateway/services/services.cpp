@@ -85,6 +85,10 @@ Services::Services(ServiceContext& context, DeepDryRun& deep_dry_run)
     jina::EndpointsProto answer;
     for (const auto& [path, offers] : context_.executors.endpoints().all()) {
       answer.add_endpoints(path);
+      google::protobuf::Struct schema = combined_schema(offers);
+      if (schema.fields().empty()) continue;
+      *(*answer.mutable_schemas()->mutable_fields())[path].mutable_struct_value() =
+          std::move(schema);
     }
     return absl::StatusOr<std::string>(wire::frame(answer.SerializeAsString()));
   });

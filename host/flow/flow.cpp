@@ -46,6 +46,16 @@ Clock::time_point deadline_after(Duration timeout) {
          std::clamp<Duration>(timeout, Duration(0), Duration(core::limits::kDurationMax));
 }
 
+ClientOptions client_options(const StartOptions& options, const core::FlowConfig& config) {
+  ClientOptions client = options.client;
+  TlsOptions& tls = client.tls;
+  if (config.gateway.tls && tls.ca_file.empty()) {
+    tls.ca_file = config.gateway.tls->certificate;
+    if (tls.server_name.empty()) tls.server_name = "localhost";
+  }
+  return client;
+}
+
 // The file that a Flow built in code is given to flow-host in.
 struct WrittenFile {
   std::unique_ptr<host::RuntimeFolder> folder;
@@ -223,9 +233,12 @@ absl::StatusOr<RunningFlow> Flow::start(const StartOptions& options) {
                         host::Keeper::start({program, "--config", running->file.path}));
   FLOW_ASSIGN_OR_RETURN(const std::string listening, running->keeper->wait_ready(deadline));
   FLOW_ASSIGN_OR_RETURN(const core::NetAddress address, core::parse_address(listening));
-  running->address = {
-      .protocol = state_->options.protocol, .host = local_host(address.host), .port = address.port};
-  running->client = std::make_unique<Client>(running->address);
+  running->address = {.protocol = state_->options.protocol,
+                      .host = local_host(address.host),
+                      .port = address.port,
+                      .tls = config.gateway.tls.has_value()};
+  running->client = std::make_unique<Client>(running->address, client_options(options, config));
+  FLOW_RETURN_IF_ERROR(running->client->status());
   state_->running = running;
   return RunningFlow(std::move(running));
 }

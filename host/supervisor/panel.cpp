@@ -73,10 +73,17 @@ std::size_t display_width(std::string_view text) {
   return width;
 }
 
-std::string ready_panel(const std::string& gateway_address, const std::string& private_ip,
-                        Transport transport) {
+std::string protocols_text(const core::GatewayConfig& gateway) {
+  std::vector<std::string_view> spoken;
+  if (gateway.protocols.grpc) spoken.push_back("GRPC");
+  if (gateway.protocols.http) spoken.push_back("HTTP");
+  if (gateway.protocols.websocket) spoken.push_back("WEBSOCKET");
+  return fmt::format("{}{}", fmt::join(spoken, " · "), gateway.tls ? " (TLS)" : "");
+}
+
+std::string ready_panel(const std::string& protocols, const std::string& gateway_address,
+                        const std::string& private_ip) {
   constexpr std::string_view kTitle = " 🎉 Flow is ready to serve! ";
-  const char* protocols = transport == Transport::Tls ? "GRPC · HTTP (TLS)" : "GRPC · HTTP";
   std::vector<Row> rows = {{"🔗", "Protocol", protocols}, {"🏠", "Local", gateway_address}};
   const auto address = core::parse_address(gateway_address);
   if (address.ok() && is_any_interface(address->host) && !private_ip.empty()) {

@@ -207,8 +207,8 @@ void Supervisor::perform(const action::Publish& publish) {
 void Supervisor::perform(const action::AnnounceReady&) {
   stopping_or_ready_ = true;
   parent_.send({{std::string(core::notify_key::kFlowAddress), plan_.gateway_address}});
-  terminal_.print(ready_panel(plan_.gateway_address, first_private_ip(),
-                              config_.gateway.tls ? Transport::Tls : Transport::Plain));
+  terminal_.print(
+      ready_panel(protocols_text(config_.gateway), plan_.gateway_address, first_private_ip()));
   core::make_logger("Flow", log_config_)
       ->debug(deployments_line(config_.executors.size() + 1, plan_.replicas.size() + 1));
 }

@@ -78,7 +78,7 @@ SECTIONS["1. Readiness, everything up"] = [
     same("`process_single_data` on the gateway", "served (3.20)",
          "test_data.NormalizeAndEncode.test_the_header_is_the_references"),
     different("`endpoint_discovery` on the gateway", "UNKNOWN: fails with an AttributeError",
-              "the endpoints of all executors",
+              "the endpoints of all executors, with their schemas",
               "test_ready.ReadyFlow.test_endpoints_of_all_executors_are_discovered"),
     same("a dry run as HTTP/2 frames",
          "HEADERS with `grpc-accept-encoding: identity, deflate, gzip`, 5 bytes of DATA, "

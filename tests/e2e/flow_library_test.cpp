@@ -16,6 +16,7 @@
 #include "core/status.hpp"
 #include "flow/flow.hpp"
 #include "host/flow/find_program.hpp"
+#include "tests/component/client/certificate.hpp"
 
 namespace flow {
 namespace {
@@ -124,6 +125,35 @@ TEST(FlowLibrary, LoadsAFile) {
   EXPECT_THAT(std::string(core::message(Flow::load(file).status())), HasSubstr("nonsense"));
   fs::remove_all(folder);
   EXPECT_FALSE(Flow::load(file).ok());
+}
+
+TEST(FlowLibrary, TrustsTheCertificateOfItsOwnGateway) {
+  const testing::Certificate certificate("DNS:localhost");
+  std::string folder = "/tmp/flow-library-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::string file = folder + "/flow.toml";
+  std::ofstream(file) << "plugins = [\"" << FLOW_TEST_PLUGINS
+                      << "\"]\n[gateway]\nhost = \"127.0.0.1\"\nport = 0\ntls = { certificate = \""
+                      << certificate.certificate_file() << "\", key = \"" << certificate.key_file()
+                      << "\" }\n[[executors]]\nuses = \"echo\"\n";
+  for (const Protocol protocol : {Protocol::Grpc, Protocol::Http, Protocol::WebSocket}) {
+    auto flow = Flow::load(file, protocol);
+    ASSERT_TRUE(flow.ok()) << flow.status();
+    const auto running = flow->start(kStart);
+    ASSERT_TRUE(running.ok()) << running.status();
+    EXPECT_TRUE(flow->is_flow_ready(kPatience)) << running->client().last_reason();
+    EXPECT_THAT(running->url(),
+                ::testing::AnyOf(HasSubstr("grpcs:"), HasSubstr("https:"), HasSubstr("wss:")));
+  }
+
+  StartOptions stranger = kStart;
+  stranger.client.tls.server_name = "example.org";
+  auto flow = Flow::load(file, Protocol::Http);
+  ASSERT_TRUE(flow.ok()) << flow.status();
+  const auto running = flow->start(stranger);
+  ASSERT_TRUE(running.ok()) << running.status();
+  EXPECT_FALSE(flow->is_flow_ready(kPatience)) << "the certificate is of another name";
+  fs::remove_all(folder);
 }
 
 TEST(FlowLibrary, SaysWhatIsWrongWithWhatWasBuilt) {

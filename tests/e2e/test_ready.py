@@ -65,6 +65,8 @@ class ReadyFlow(SharedFlow):
         answer = self.flow.call("/jina.JinaDiscoverEndpointsRPC/endpoint_discovery",
                                 empty_pb2.Empty(), jina_pb2.EndpointsProto)
         self.assertEqual(list(answer.endpoints), ["/default", "/upper", "_jina_dry_run_"])
+        self.assertEqual(answer.schemas["/upper"]["input"]["name"], "upper_input")
+        self.assertFalse(answer.schemas["/upper"]["is_generator"])
 
     def test_unknown_paths_and_methods_are_refused_in_the_references_words(self):
         self.assertEqual(self.flow.http("/nope"), (404, '{"detail":"Not Found"}'))

@@ -16,6 +16,8 @@
 #ifndef FLOW_PLUGIN_H
 #define FLOW_PLUGIN_H
 
+/* clang-format off: the columns are the documentation. */
+
 #include <stdint.h>
 
 #ifdef __cplusplus

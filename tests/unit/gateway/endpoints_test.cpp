@@ -70,5 +70,48 @@ TEST(Endpoints, StreamIfAllThatServeThemDo) {
   EXPECT_FALSE(streams(endpoints.all().at("/a")));
 }
 
+// {"input": {"name": "in of x"}, "output": ..., "parameters": {"model": null or {}}}
+void describe(jina::EndpointsProto& endpoints, const std::string& path, const std::string& whose,
+              bool takes_parameters) {
+  auto& schema = *(*endpoints.mutable_schemas()->mutable_fields())[path].mutable_struct_value();
+  const auto part = [&schema](const std::string& name) -> auto& {
+    return *(*schema.mutable_fields())[name].mutable_struct_value()->mutable_fields();
+  };
+  part("input")["name"].set_string_value("in of " + whose);
+  part("output")["name"].set_string_value("out of " + whose);
+  part("parameters")["name"].set_string_value("parameters of " + whose);
+  if (takes_parameters) {
+    part("parameters")["model"].mutable_struct_value();
+  } else {
+    part("parameters")["model"].set_null_value({});
+  }
+}
+
+std::string name_in(const google::protobuf::Struct& schema, const std::string& part) {
+  return schema.fields().at(part).struct_value().fields().at("name").string_value();
+}
+
+TEST(Endpoints, TakeWhatTheFirstTakesAndGiveWhatTheLastGives) {
+  Endpoints endpoints;
+  for (const auto& [position, name] : {std::pair(0, "a"), std::pair(1, "b"), std::pair(2, "c")}) {
+    jina::EndpointsProto each = discovered({"/x"});
+    describe(each, "/x", name, position > 0);
+    endpoints.set(static_cast<std::size_t>(position), name, each);
+  }
+  const google::protobuf::Struct schema = combined_schema(endpoints.all().at("/x"));
+
+  EXPECT_EQ(name_in(schema, "input"), "in of a");
+  EXPECT_EQ(name_in(schema, "output"), "out of c");
+  EXPECT_EQ(name_in(schema, "parameters"), "parameters of b");
+  EXPECT_FALSE(schema.fields().at("is_generator").bool_value());
+}
+
+TEST(Endpoints, OfExecutorsThatSayNothingHaveNoSchema) {
+  Endpoints endpoints;
+  endpoints.set(0, "a", discovered({"/x"}));
+  endpoints.set(1, "b", discovered({"/x"}));
+  EXPECT_TRUE(combined_schema(endpoints.all().at("/x")).fields().empty());
+}
+
 }  // namespace
 }  // namespace flow::gateway

@@ -52,6 +52,10 @@ struct StartOptions {
   // installed it, else on the PATH.
   std::string flow_host = {};
   Duration timeout = std::chrono::minutes(2);  // until it must be ready
+  // Of RunningFlow::client() and is_flow_ready(). If the gateway has TLS and this trusts nobody in
+  // particular, they trust the gateway's own certificate, for the name of `server_name` or else
+  // "localhost". A gateway that asks its clients for certificates needs one here.
+  ClientOptions client = {};
 };
 
 // A Flow that was ready when start() returned it, and is stopped by its destructor. Its logs and

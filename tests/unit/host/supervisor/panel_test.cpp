@@ -32,7 +32,7 @@ TEST(DisplayWidth, CountsColumnsNotBytes) {
 TEST(DisplayWidth, ABrokenByteIsOneColumn) { EXPECT_EQ(display_width("a\xff"), 2U); }
 
 TEST(ReadyPanel, IsTheDocumentedOne) {
-  EXPECT_EQ(ready_panel("0.0.0.0:12345", "192.168.1.13", Transport::Plain),
+  EXPECT_EQ(ready_panel("GRPC · HTTP", "0.0.0.0:12345", "192.168.1.13"),
             "╭────── 🎉 Flow is ready to serve! ──────╮\n"
             "│  🔗  Protocol           GRPC · HTTP    │\n"
             "│  🏠     Local         0.0.0.0:12345    │\n"
@@ -40,17 +40,17 @@ TEST(ReadyPanel, IsTheDocumentedOne) {
             "╰────────────────────────────────────────╯\n");
 }
 
-TEST(ReadyPanel, SaysThatClientsNeedTls) {
-  EXPECT_EQ(ready_panel("0.0.0.0:12345", "192.168.1.13", Transport::Tls),
-            "╭────── 🎉 Flow is ready to serve! ──────╮\n"
-            "│  🔗  Protocol     GRPC · HTTP (TLS)    │\n"
-            "│  🏠     Local         0.0.0.0:12345    │\n"
-            "│  🔒   Private    192.168.1.13:12345    │\n"
-            "╰────────────────────────────────────────╯\n");
+TEST(ReadyPanel, NamesWhatThePortSpeaks) {
+  core::GatewayConfig gateway;
+  EXPECT_EQ(protocols_text(gateway), "GRPC · HTTP · WEBSOCKET");
+  gateway.protocols = {.grpc = false, .http = true, .websocket = false};
+  EXPECT_EQ(protocols_text(gateway), "HTTP");
+  gateway.tls.emplace();
+  EXPECT_EQ(protocols_text(gateway), "HTTP (TLS)");
 }
 
 TEST(ReadyPanel, HasNoPrivateLineWithoutAnAddress) {
-  EXPECT_EQ(ready_panel("0.0.0.0:12345", "", Transport::Plain),
+  EXPECT_EQ(ready_panel("GRPC · HTTP", "0.0.0.0:12345", ""),
             "╭─── 🎉 Flow is ready to serve! ────╮\n"
             "│  🔗  Protocol      GRPC · HTTP    │\n"
             "│  🏠     Local    0.0.0.0:12345    │\n"
@@ -58,14 +58,14 @@ TEST(ReadyPanel, HasNoPrivateLineWithoutAnAddress) {
 }
 
 TEST(ReadyPanel, HasNoPrivateLineIfOnlyOneInterfaceIsServed) {
-  EXPECT_EQ(ready_panel("127.0.0.1:80", "10.0.0.1", Transport::Plain).find("Private"),
+  EXPECT_EQ(ready_panel("GRPC · HTTP", "127.0.0.1:80", "10.0.0.1").find("Private"),
             std::string::npos);
 }
 
 TEST(ReadyPanel, IsStraightWhateverTheAddress) {
   for (const char* address : {"0.0.0.0:1", "[::]:12345", "127.0.0.1:80",
                               "a-very-long-name-of-a-machine.example.org:12345"}) {
-    EXPECT_EQ(widths(ready_panel(address, "10.0.0.1", Transport::Plain)).size(), 1U) << address;
+    EXPECT_EQ(widths(ready_panel("GRPC · HTTP", address, "10.0.0.1")).size(), 1U) << address;
   }
 }
 

@@ -62,6 +62,8 @@ SECTIONS["1. Readiness, everything up"] = [
               "parts come from the gateway, so the page works without a network; `/redoc` leads to "
               "`/docs`",
               "test_http.Documentation.test_the_page_needs_nothing_from_elsewhere",
+              "test_browser.DocsPage.test_asks_nobody_but_the_gateway",
+              "test_browser.DocsPage.test_shows_the_answer_of_an_executor_to_a_request_that_is_sent_from_it",
               "test_http.Documentation.test_the_description_is_valid",
               "test_http.Documentation.test_redoc"),
     different("`grpc.health.v1.Health/Check`", "SERVING whatever the executors do",

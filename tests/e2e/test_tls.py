@@ -153,7 +153,7 @@ class Encrypted(TlsFlow):
         self.assertEqual(self.dry_run().SerializeToString(), b"")
 
     def test_the_panel_says_so(self):
-        self.assertIn("GRPC · HTTP (TLS)", self.flow.panel)
+        self.assertIn("GRPC · HTTP · WEBSOCKET (TLS)", self.flow.panel)
 
 
 class Mutual(TlsFlow):

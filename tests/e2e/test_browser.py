@@ -10,7 +10,7 @@ import chromium
 from flow_process import SharedFlow
 
 # unittest runs its loop in debug mode, which complains of each step that takes 100 ms: starting
-# Chromium is one.
+# a Flow is one.
 logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 
@@ -24,40 +24,51 @@ def operation(path, method="post"):
 class DocsPage(SharedFlow, unittest.IsolatedAsyncioTestCase):
     executors = '[[executors]]\nname = "normalize"\nuses = "text-normalize"\n'
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.addClassCleanup(super().tearDownClass)
+        cls.chromium = chromium.Chromium()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.chromium.end()
+
     async def asyncSetUp(self):
-        self.browser = await self.enterAsyncContext(chromium.Chromium())
+        self.page = await self.enterAsyncContext(chromium.Page(self.chromium))
         self.origin = f"http://127.0.0.1:{self.flow.port}"
-        await self.browser.open(f"{self.origin}/docs")
+        await self.page.open(f"{self.origin}/docs")
 
     def need_swagger_ui(self):
         if self.flow.http("/docs/swagger-ui-bundle.js")[0] == 404:
-            self.skipTest("built without Swagger UI (FLOW_DOCS_PAGE): there is nothing to send with")
+            self.skipTest("built without Swagger UI (FLOW_DOCS_PAGE): nothing to send with")
 
     async def send(self, path, body):
         """Opens a path on the page and sends it a body; gives what the page then says."""
         block = operation(path)
-        await self.browser.click(f"{block} .opblock-summary-control")
-        await self.browser.write(f"{block} textarea.body-param__text", body)
-        await self.browser.click(f"{block} button.execute")
+        await self.page.click(f"{block} .opblock-summary-control")
+        await self.page.write(f"{block} textarea.body-param__text", body)
+        await self.page.click(f"{block} button.execute")
         answer = f"{block} .live-responses-table .response"
-        return (await self.browser.text(f"{answer} .response-col_status"),
-                await self.browser.text(f"{answer} .response-col_description .highlight-code"))
+        return (await self.page.text(f"{answer} .response-col_status"),
+                await self.page.text(f"{answer} .response-col_description .highlight-code"))
 
     async def test_names_what_is_served(self):
         for path in ("/post", "/index", "/search", "/update", "/delete"):
-            await self.browser.wait_until(
+            await self.page.wait_until(
                 f"{path} to be shown",
                 f"document.body.innerText.replaceAll('\\u200b', '').includes({json.dumps(path)})")
-        self.assertEqual(self.browser.exceptions, [])
+        self.assertEqual(self.page.exceptions, [])
 
     async def test_shows_the_answer_of_an_executor_to_a_request_that_is_sent_from_it(self):
         self.need_swagger_ui()
         for path in ("/post", "/index"):
-            status, answer = await self.send(path, '{"data": [{"text": "  Grüße\\n  aus dem Browser "}]}')
+            status, answer = await self.send(
+                path, '{"data": [{"text": "  Grüße\\n  aus dem Browser "}]}')
             self.assertEqual(status.strip(), "200")
             self.assertIn('"text": "grüsse aus dem browser"', answer)
             self.assertIn('"executor": "normalize"', answer)
-        self.assertEqual(self.browser.exceptions, [])
+        self.assertEqual(self.page.exceptions, [])
 
     async def test_shows_why_a_request_is_refused(self):
         self.need_swagger_ui()
@@ -69,12 +80,12 @@ class DocsPage(SharedFlow, unittest.IsolatedAsyncioTestCase):
         self.need_swagger_ui()
         await self.send("/post", "{}")
         asked = {urllib.parse.urlsplit(url)._replace(query="").geturl()
-                 for url in self.browser.requests}
+                 for url in self.page.requests}
         for path in ("/docs", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js",
                      "/openapi.json", "/post"):
             self.assertIn(self.origin + path, asked)
         # What a page brings along as a "data:" address is asked of nobody.
-        elsewhere = [url for url in self.browser.requests
+        elsewhere = [url for url in self.page.requests
                      if not url.startswith((f"{self.origin}/", "data:"))]
         self.assertEqual(elsewhere, [])
 

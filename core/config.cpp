@@ -124,6 +124,38 @@ void read_log(TableReader log, LogConfig& to) {
   log.refuse_others();
 }
 
+void read_fault(TableReader fault, Location at, ConfigErrors& errors, FaultConfig& to) {
+  fault.integer("seed", 0, std::numeric_limits<std::int64_t>::max(), to.seed);
+  fault.share("delay", to.delay);
+  fault.duration("delay_for", Zero::Refused, to.delay_for);
+  fault.share("error", to.error);
+  fault.share("crash", to.crash);
+  fault.choice<int>("signal",
+                    {{"SIGSEGV", SIGSEGV},
+                     {"SIGABRT", SIGABRT},
+                     {"SIGBUS", SIGBUS},
+                     {"SIGFPE", SIGFPE},
+                     {"SIGILL", SIGILL},
+                     {"SIGKILL", SIGKILL},
+                     {"SIGSTOP", SIGSTOP},
+                     {"SIGTERM", SIGTERM}},
+                    to.signal);
+  fault.share("exit", to.exit);
+  fault.integer("exit_status", 0, 255, to.exit_status);
+  fault.share("spin", to.spin);
+  fault.share("deadlock", to.deadlock);
+  fault.duration("slow_start", Zero::Allowed, to.slow_start);
+  fault.size("grow", limits::kMessageBytesMax, to.grow);
+  fault.refuse_others();
+  // A little more than 1 is how the sum of 0.7, 0.2 and 0.1 comes out.
+  const double sum = to.delay + to.error + to.crash + to.exit + to.spin + to.deadlock;
+  if (sum > 1.000001) {
+    errors.add(at, fmt::format("the shares in fault add up to {:.4g}, expected at most 1: a call "
+                               "suffers one of them",
+                               sum));
+  }
+}
+
 ExecutorDraft read_executor(const Source& source, const toml::table& table, std::size_t index) {
   TableReader executor = source.reader(table, "[[executors]]");
   ExecutorDraft draft;
@@ -156,6 +188,10 @@ ExecutorDraft read_executor(const Source& source, const toml::table& table, std:
 
   draft.process_at = executor.text("process", to.process);
   executor.text_map("env", to.env);
+  if (const toml::table* fault = executor.table("fault")) {
+    read_fault(source.reader(*fault, "fault of [[executors]]"), begin_of(fault->source()),
+               source.errors, to.fault);
+  }
   executor.refuse_others({"external", "floating", "hang_budget", "min_ready", "polling", "retries",
                           "shards", "timeout_send", "tls", "when"});
   return draft;

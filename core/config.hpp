@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -69,6 +70,27 @@ struct LogConfig {
   LogFormat format = LogFormat::Text;
 };
 
+// How an executor is made to misbehave, for tests and rehearsals: shares of its calls, from 0 to 1,
+// together at most 1. Nothing of it by default.
+struct FaultConfig {
+  std::uint64_t seed = 1;  // the same calls suffer the same faults
+  double delay = 0;        // process() starts late, by:
+  std::chrono::nanoseconds delay_for = std::chrono::milliseconds(100);
+  double error = 0;  // fails without being run
+  double crash = 0;  // the process gets, from its own hands:
+  int signal = SIGSEGV;
+  double exit = 0;  // the process ends, with:
+  int exit_status = 1;
+  double spin = 0;                         // never returns, and uses a core for it
+  double deadlock = 0;                     // never returns, and uses nothing
+  std::chrono::nanoseconds slow_start{0};  // before create()
+  std::uint64_t grow = 0;                  // bytes that each call keeps for ever
+
+  bool any() const {
+    return delay + error + crash + exit + spin + deadlock > 0 || slow_start.count() > 0 || grow > 0;
+  }
+};
+
 struct ExecutorConfig {
   std::string name;  // unique; not "gateway"
   std::string uses;  // a plugin's name, or a path with a '/' (then absolute)
@@ -82,6 +104,7 @@ struct ExecutorConfig {
   std::string process;             // executors that name the same one share it; "": its own
   std::map<std::string, std::string> env;
   std::chrono::nanoseconds timeout_ready = std::chrono::seconds(60);
+  FaultConfig fault;
   Location at;  // of its [[executors]]
 };
 

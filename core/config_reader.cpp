@@ -303,6 +303,25 @@ Location TableReader::boolean(std::string_view key, bool& to) {
   return begin_of(node->source());
 }
 
+Location TableReader::share(std::string_view key, double& to) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return {};
+  const std::optional<double> number = node->value<double>();
+  if (!node->is_number()) {
+    wrong_type(key, *node, "a number from 0 to 1");
+    return {};
+  }
+  const Location at = begin_of(node->source());
+  // Not a number is not within either.
+  if (!number || !(*number >= 0 && *number <= 1)) {
+    errors_.add(at,
+                fmt::format("{} is {}, expected a number from 0 to 1", key, number.value_or(0)));
+    return {};
+  }
+  to = *number;
+  return at;
+}
+
 Location TableReader::read_choice(std::string_view key, const std::vector<std::string>& names,
                                   std::size_t& to) {
   const toml::node* node = find(key);

@@ -65,6 +65,8 @@ class TableReader {
   Location size(std::string_view key, std::uint64_t max, std::uint64_t& to);
 
   Location boolean(std::string_view key, bool& to);
+  // A number from 0 to 1.
+  Location share(std::string_view key, double& to);
 
   template <typename Integer>
   Location integer(std::string_view key, std::int64_t min, std::int64_t max, Integer& to) {

@@ -156,8 +156,11 @@ std::string PluginExecutor::Host::take_error() {
 // ----------------------------------------------------------------------
 
 PluginExecutor::PluginExecutor(const flow_plugin& table, google::protobuf::Struct config,
-                               core::Logger logger)
-    : table_(table), config_(std::move(config)), host_(table, std::move(logger)) {}
+                               core::Logger logger, std::unique_ptr<Faults> faults)
+    : table_(table),
+      config_(std::move(config)),
+      host_(table, std::move(logger)),
+      faults_(std::move(faults)) {}
 
 absl::Status PluginExecutor::to_status(flow_status status, std::string_view function) {
   const std::string text = valid_utf8(host_.take_error());
@@ -172,6 +175,7 @@ bool PluginExecutor::has_health() const { return FLOW_HAS(&table_, health); }
 bool PluginExecutor::has_cancel() const { return FLOW_HAS(&table_, cancel); }
 
 absl::Status PluginExecutor::create() {
+  if (faults_) faults_->before_create();
   const flow_value config = view(config_);
   FLOW_RETURN_IF_ERROR(to_status(table_.create(&host_, &config, &executor_), "create()"));
   created_ = true;
@@ -188,6 +192,11 @@ Call::AfterReturn PluginExecutor::process(Call& call) {
   if (!docs.ok()) {
     call.set_error(core::message(docs.status()));
     return call.returned(FLOW_INVALID_ARGUMENT, table_.flags);
+  }
+  if (faults_) {
+    if (const auto status = faults_->before_process(call)) {
+      return call.returned(*status, table_.flags);
+    }
   }
   const auto view_of = [](std::string_view text) { return flow_str{text.data(), text.size()}; };
   flow_request& request = call.request();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "flow/plugin.h"
 #include "google/protobuf/struct.pb.h"
 #include "host/executor/call.hpp"
+#include "host/executor/faults.hpp"
 
 namespace flow::host {
 
@@ -19,7 +21,9 @@ namespace flow::host {
 class PluginExecutor {
  public:
   // `table` has passed check_table. `config` is what create() gets.
-  PluginExecutor(const flow_plugin& table, google::protobuf::Struct config, core::Logger logger);
+  // `faults` are suffered beside what the plugin does; nullptr: none.
+  PluginExecutor(const flow_plugin& table, google::protobuf::Struct config, core::Logger logger,
+                 std::unique_ptr<Faults> faults = nullptr);
   PluginExecutor(const PluginExecutor&) = delete;
   PluginExecutor& operator=(const PluginExecutor&) = delete;
 
@@ -53,6 +57,7 @@ class PluginExecutor {
   const flow_plugin& table_;
   const google::protobuf::Struct config_;
   Host host_;
+  const std::unique_ptr<Faults> faults_;
   flow_executor* executor_ = nullptr;  // may be nullptr although created: the plugin's choice
   bool created_ = false;
 };

@@ -66,6 +66,7 @@ absl::StatusOr<ServedExecutorSpec> prepare(const core::FlowConfig& config, const
   served.config = std::move(plugin.config);
   served.listen = {spec.tcp_address, spec.unix_path};
   served.bytes_max = config.gateway.max_message;
+  served.fault = executor->fault;
   served.health_interval = config.health.heartbeat_interval;
   return served;
 }

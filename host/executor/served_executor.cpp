@@ -19,6 +19,11 @@ std::size_t workers_for(const ServedExecutorSpec& spec) {
   return worker_count(spec.table->flags, std::thread::hardware_concurrency());
 }
 
+std::unique_ptr<Faults> faults_of(const ServedExecutorSpec& spec) {
+  if (!spec.fault.any()) return nullptr;
+  return std::make_unique<Faults>(spec.fault, spec.identity.replica);
+}
+
 }  // namespace
 
 // Calls in hand are those that wait and those that work, be it in a worker or, with FLOW_ASYNC,
@@ -26,7 +31,7 @@ std::size_t workers_for(const ServedExecutorSpec& spec) {
 ServedExecutor::ServedExecutor(ServedExecutorSpec spec, core::Logger logger)
     : spec_(std::move(spec)),
       logger_(std::move(logger)),
-      executor_(*spec_.table, spec_.config, logger_),
+      executor_(*spec_.table, spec_.config, logger_, faults_of(spec_)),
       pool_(core::limits::kCallsInHandMax, core::limits::kCallsAtRest, logger_),
       attendant_(executor_, spec_.health_interval,
                  [this](const absl::Status& health) { on_health(health); }),
@@ -34,7 +39,12 @@ ServedExecutor::ServedExecutor(ServedExecutorSpec spec, core::Logger logger)
 
 ServedExecutor::~ServedExecutor() { stop(); }
 
-absl::Status ServedExecutor::create() { return dispatcher_.start(); }
+absl::Status ServedExecutor::create() {
+  if (spec_.fault.any()) {
+    logger_->warn("misbehaves on purpose ([executors.fault]): {}", describe(spec_.fault));
+  }
+  return dispatcher_.start();
+}
 
 absl::Status ServedExecutor::listen() {
   const ServiceContext context{spec_.identity, pool_,           dispatcher_,

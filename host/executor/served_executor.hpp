@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "core/config.hpp"
 #include "core/limits.hpp"
 #include "core/log.hpp"
 #include "flow/plugin.h"
@@ -27,6 +28,7 @@ struct ServedExecutorSpec {
   google::protobuf::Struct config;
   ListenSpec listen;
   std::uint64_t bytes_max = 0;  // of a message
+  core::FaultConfig fault;
   std::chrono::nanoseconds health_interval{0};
   std::chrono::nanoseconds stream_stall{core::limits::kStreamStall};
 };

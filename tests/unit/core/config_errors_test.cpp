@@ -56,6 +56,24 @@ TEST(ConfigErrors, RefuseUnknownKeysAndGuessWhatWasMeant) {
   for (const Case& c : cases) EXPECT_EQ(errors_of(c.text), c.errors);
 }
 
+TEST(ConfigErrors, NameWhatIsWrongWithFaults) {
+  const auto with = [](const std::string& fault) { return kEcho + "fault = { " + fault + " }\n"; };
+  const Case cases[] = {
+      {with("crash = 1.5"), "4:19: crash is 1.5, expected a number from 0 to 1"},
+      {with("crash = -1"), "4:19: crash is -1, expected a number from 0 to 1"},
+      {with("crash = nan"), "4:19: crash is nan, expected a number from 0 to 1"},
+      {with("crash = \"often\""), "4:19: crash is a string, expected a number from 0 to 1"},
+      {with("crashes = 1"),
+       "4:11: unknown key \"crashes\" in fault of [[executors]] (did you mean "
+       "\"crash\"?)"},
+      {with("crash = 0.5, error = 0.7"),
+       "4:9: the shares in fault add up to 1.2, expected at most 1: a call suffers one of them"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(errors_of(c.text), c.errors);
+  EXPECT_THAT(errors_of(with("signal = \"SIGSEG\"")), HasSubstr("did you mean \"SIGSEGV\"?"));
+  EXPECT_THAT(errors_of(with("exit_status = 256")), HasSubstr("from 0 to 255"));
+}
+
 TEST(ConfigErrors, KnowTheKeysOfLaterVersions) {
   for (const char* key : {"retries"}) {
     EXPECT_EQ(errors_of(std::string("[gateway]\n") + key + " = 1" + kEcho),

@@ -254,6 +254,35 @@ env = { A = "1" }
   EXPECT_EQ(config.executors[1].process, "both");
 }
 
+TEST(Config, ReadsHowAnExecutorMisbehavesOnPurpose) {
+  const FlowConfig config = parsed(R"(
+    [[executors]]
+    uses = "echo"
+    [executors.fault]
+    seed = 7
+    delay = 0.25
+    delay_for = "2s"
+    crash = 0.5
+    signal = "SIGABRT"
+    exit = 0.25
+    exit_status = 3
+    slow_start = "1s"
+    grow = "4KiB"
+    [[executors]]
+    uses = "echo")");
+  const FaultConfig& fault = config.executors[0].fault;
+  EXPECT_EQ(fault.seed, 7U);
+  EXPECT_EQ(fault.delay, 0.25);
+  EXPECT_EQ(fault.delay_for, 2s);
+  EXPECT_EQ(fault.crash, 0.5);
+  EXPECT_EQ(fault.signal, SIGABRT);
+  EXPECT_EQ(fault.exit, 0.25);
+  EXPECT_EQ(fault.exit_status, 3);
+  EXPECT_EQ(fault.slow_start, 1s);
+  EXPECT_EQ(fault.grow, 4096U);
+  EXPECT_FALSE(config.executors[1].fault.any());
+}
+
 TEST(Config, PutsPortsSideBySide) {
   const FlowConfig config = parsed(R"(
 gateway.port = 9002

@@ -62,8 +62,10 @@ class Chromium:
     def __init__(self):
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="flow-chromium-"))
         with open(self._folder / "log", "wb") as log:
+            # It ends with us, should we be killed.
             self._process = subprocess.Popen(
-                [find(), *OPTIONS, f"--user-data-dir={self._folder / 'profile'}", "about:blank"],
+                ["setpriv", "--pdeathsig", "KILL", find(), *OPTIONS,
+                 f"--user-data-dir={self._folder / 'profile'}", "about:blank"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 env={**os.environ, "HOME": str(self._folder)})
         try:

@@ -93,7 +93,8 @@ void read_gateway(const Source& source, const toml::table& table, GatewayConfig&
   if (const auto* tls = gateway.table("tls")) to.tls = read_tls(source, *tls);
   read_protocols(gateway, source.errors, to.protocols);
   gateway.boolean("cors", to.cors);
-  gateway.refuse_others({"retries"});
+  gateway.integer("retries", -1, limits::kRetriesMax, to.retries);
+  gateway.refuse_others();
 }
 
 void read_health(TableReader health, HealthConfig& to) {
@@ -156,6 +157,19 @@ void read_fault(TableReader fault, Location at, ConfigErrors& errors, FaultConfi
   }
 }
 
+void read_idempotent(TableReader& executor, ConfigErrors& errors, std::vector<PlacedText>& to) {
+  std::vector<PlacedText> endpoints;
+  executor.texts("idempotent", endpoints);
+  for (const PlacedText& endpoint : endpoints) {
+    if (endpoint.text == "*" || endpoint.text.starts_with('/')) continue;
+    errors.add(endpoint.at,
+               fmt::format("idempotent has {}, expected an endpoint or \"*\" for all of them (did "
+                           "you mean {}?)",
+                           in_quotes(endpoint.text), in_quotes('/' + endpoint.text)));
+  }
+  to = std::move(endpoints);
+}
+
 ExecutorDraft read_executor(const Source& source, const toml::table& table, std::size_t index) {
   TableReader executor = source.reader(table, "[[executors]]");
   ExecutorDraft draft;
@@ -178,6 +192,11 @@ ExecutorDraft read_executor(const Source& source, const toml::table& table, std:
   to.port_at = executor.integer("port", 0, kPortMax, to.port);
   executor.integer("replicas", 1, limits::kReplicasMax, to.replicas);
   executor.duration("timeout_ready", Zero::Refused, to.timeout_ready);
+  std::uint32_t max_in_flight = 0;
+  if (executor.integer("max_in_flight", 1, kCountMax, max_in_flight).line != 0) {
+    to.max_in_flight = max_in_flight;
+  }
+  read_idempotent(executor, source.errors, to.idempotent);
 
   std::vector<PlacedText> needs;
   const Location needs_at = executor.texts("needs", needs);

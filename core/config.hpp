@@ -38,6 +38,12 @@ struct Protocols {
   bool websocket = true;
 };
 
+// A string and its place, for checks that come after reading.
+struct PlacedText {
+  std::string text;
+  Location at;
+};
+
 struct GatewayConfig {
   std::string host = "0.0.0.0";
   std::uint16_t port = 12345;  // 0: any free one
@@ -45,6 +51,9 @@ struct GatewayConfig {
   std::chrono::nanoseconds timeout_send = std::chrono::seconds(10);
   std::uint64_t max_message = std::uint64_t{256} << 20;  // bytes
   std::uint32_t max_in_flight = 4096;
+  // How often a call to an executor may be tried again; -1: as often as it has replicas, at
+  // least 3.
+  std::int32_t retries = -1;
   std::uint32_t prefetch = 1000;  // requests in flight of one stream; 0: no bound of its own
   Protocols protocols;
   bool cors = false;              // may pages of other origins ask?
@@ -105,6 +114,10 @@ struct ExecutorConfig {
   std::map<std::string, std::string> env;
   std::chrono::nanoseconds timeout_ready = std::chrono::seconds(60);
   FaultConfig fault;
+  // Of one replica, from the gateway; beyond it calls wait. Absent: [gateway] max_in_flight.
+  std::optional<std::uint32_t> max_in_flight;
+  // Endpoints that may run twice without harm, beside those that the plugin says; "*": all.
+  std::vector<PlacedText> idempotent;
   Location at;  // of its [[executors]]
 };
 

@@ -40,12 +40,6 @@ std::optional<toml::table> parse_toml(std::string_view text, ConfigErrors& error
 
 Location begin_of(const toml::source_region& region);
 
-// A string and its place, for checks that come after reading.
-struct PlacedText {
-  std::string text;
-  Location at;
-};
-
 enum class Zero { Allowed, Refused };
 
 // Reads the keys of one table. Each function leaves `to` as it is if the key is absent or wrong (a

@@ -27,11 +27,14 @@ constexpr std::uint64_t kMessageBytesMax = 0x7fffffff;
 // them recurses.
 constexpr std::size_t kConfigDepthMax = 64;
 
+// A call that failed this often will not succeed: somebody's finger slipped.
+constexpr std::int32_t kRetriesMax = 1000;
+
 // ---- executors ----------------------------------------------------------------------------------
 
-// Calls that an executor has in hand. Twice the gateway's max_in_flight, whose streams are held back
-// by that and never meet this: a call counts here until gRPC is through with it, a little longer than
-// there. Beyond it is a direct caller that does not back off.
+// Calls that an executor has in hand. Twice the gateway's max_in_flight, whose streams are held
+// back by that and never meet this: a call counts here until gRPC is through with it, a little
+// longer than there. Beyond it is a direct caller that does not back off.
 constexpr std::size_t kCallsInHandMax = 8192;
 // Calls that are over before the first of them is used again: so long a stale handle is noticed.
 constexpr std::size_t kCallsAtRest = 1024;
@@ -124,6 +127,38 @@ constexpr std::size_t kTlsBacklogMax = 128 << 10;
 constexpr std::size_t kPemBytesMax = 1 << 20;
 // What flow-gateway --check may take: it reads three files.
 constexpr auto kGatewayCheckTimeout = 30s;
+// How long the error of a call whose process died waits for flow-host to say of what. A process is
+// reaped within milliseconds, a crash report is read within some ten; a caller's patience is
+// longer.
+constexpr auto kCauseWait = 100ms;
+// Processes of one replica whose ends are remembered for those calls: they die one after the other,
+// and a call waits for less than two of them.
+constexpr std::size_t kEndsRemembered = 4;
+// How long an executor that was ready may be without a replica before its callers are told so: a
+// process that dies is back, with a plugin that starts fast, after a fifth of it.
+constexpr auto kComebackWait = 1s;
+// How long one caller's request waits for a replica that has room. A client that is told to come
+// back loses less time than that.
+constexpr auto kRoomWait = 1s;
+// Retries, of each executor. One for every five calls: a fifth more load is what one that is in
+// trouble survives, several times as much is what keeps it there.
+constexpr std::int64_t kCallsPerRetry = 5;
+// And as many in a second whatever the traffic: with one caller a fifth is less than one.
+constexpr std::int64_t kRetriesPerSecond = 10;
+// At once, after a quiet time: what one replica has in hand when it dies shall all be saved, and
+// more is seldom there (it is as many as one stream may have).
+constexpr std::int64_t kRetriesAtOnce = 1000;
+// Failures in a row after which a replica is avoided: fewer happen by chance.
+constexpr std::uint32_t kEjectAfter = 5;
+// Or half of its calls within the window, if they are enough to speak of a half.
+constexpr auto kEjectWindow = 10s;
+constexpr std::uint32_t kEjectCallsMin = 20;
+// How long: doubles from first to last with each trial that fails. A trial costs one call its
+// answer, so a replica that stays broken costs one in a minute.
+constexpr auto kEjectFirst = 1s;
+constexpr auto kEjectLast = 60s;
+// A caller who gives up sooner than this says more about himself than about the replica.
+constexpr auto kEjectPatience = 1s;
 // What a replica's connection may take to be accepted and to answer its first health check.
 constexpr auto kConnectTimeout = 2s;
 

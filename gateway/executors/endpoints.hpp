@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,12 @@ class Endpoints {
   // everything.
   bool serves(std::size_t position, std::string_view endpoint) const;
 
+  // The endpoint of its own that a request for this one goes to: itself, or else "/default".
+  std::string_view taken_by(std::size_t position, std::string_view endpoint) const;
+  // Does the executor say that this one of its endpoints may run twice?
+  bool idempotent(std::size_t position, std::string_view endpoint) const;
+  bool any_idempotent() const { return !idempotent_.empty(); }
+
   // By path ("/index"), sorted.
   const std::map<std::string, Offers, std::less<>>& all() const { return all_; }
 
@@ -43,7 +50,10 @@ class Endpoints {
 
  private:
   std::map<std::string, Offers, std::less<>> all_;
+  bool offers(std::size_t position, std::string_view path) const;
+
   std::map<std::size_t, std::size_t> counts_;  // of endpoints, by executor
+  std::map<std::size_t, std::set<std::string, std::less<>>> idempotent_;  // paths, by executor
   std::uint64_t version_ = 0;
 };
 

@@ -15,15 +15,25 @@ Executors::Executors(Loop& loop, const core::Logger& log, const core::FlowConfig
   for (const core::ExecutorConfig* executor : chain(config)) {
     names_.push_back(executor->name);
     auto& replicas = replicas_.emplace_back();
-    turns_.push_back(0);
+    auto& idempotent = idempotent_.emplace_back();
+    for (const core::PlacedText& endpoint : executor->idempotent) idempotent.insert(endpoint.text);
     for (std::uint32_t index = 0; index < executor->replicas; ++index) {
       replicas.push_back(std::make_unique<Replica>(
           loop, log,
           Replica::Options{executor->name, index, config.health, config.gateway.max_message},
-          on_change, [this, position = names_.size() - 1](const jina::EndpointsProto& discovered) {
+          [this, on_change, position = names_.size() - 1] {
+            balancers_[position]->replicas_changed();
+            on_change();
+          },
+          [this, position = names_.size() - 1](const jina::EndpointsProto& discovered) {
             endpoints_.set(position, names_[position], discovered);
           }));
     }
+    balancers_.push_back(std::make_unique<Balancer>(
+        loop, log,
+        Balancer::Bounds{executor->max_in_flight.value_or(config.gateway.max_in_flight),
+                         config.gateway.retries},
+        replicas));
   }
 }
 
@@ -36,6 +46,7 @@ void Executors::update(const flow::v1::ReplicaUpdate& update) {
     return;
   }
   replicas_[executor][update.replica()]->update(update);
+  balancers_[executor]->word_came();
 }
 
 absl::Status Executors::use_configured_addresses(const core::FlowConfig& config) {
@@ -74,16 +85,12 @@ FlowView Executors::view(bool draining) const {
   return flow;
 }
 
-Replica* Executors::least_loaded(std::size_t executor) {
-  const auto& replicas = replicas_[executor];
-  Replica* best = nullptr;
-  const std::size_t turn = ++turns_[executor];
-  for (std::size_t i = 0; i < replicas.size(); ++i) {
-    Replica* replica = replicas[(i + turn) % replicas.size()].get();
-    if (!replica->ready()) continue;
-    if (best == nullptr || replica->in_flight() < best->in_flight()) best = replica;
-  }
-  return best;
+bool Executors::idempotent(std::size_t executor, std::string_view endpoint) const {
+  const auto& said = idempotent_[executor];
+  if (said.empty() && !endpoints_.any_idempotent()) return false;  // so it is almost always
+  if (said.contains("*") || said.contains(endpoint)) return true;
+  const std::string_view taken_by = endpoints_.taken_by(executor, endpoint);
+  return said.contains(taken_by) || endpoints_.idempotent(executor, taken_by);
 }
 
 void Executors::sweep(Clock::time_point now) {

@@ -3,12 +3,14 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/config.hpp"
 #include "core/log.hpp"
+#include "gateway/executors/balancer.hpp"
 #include "gateway/executors/endpoints.hpp"
 #include "gateway/executors/replica.hpp"
 #include "gateway/readiness/verdict.hpp"
@@ -35,8 +37,11 @@ class Executors {
   ExecutorView view_of(std::size_t executor) const;
   // What they have said that they serve.
   const Endpoints& endpoints() const { return endpoints_; }
-  // The ready replica with the fewest calls in flight; nullptr if none is ready.
-  Replica* least_loaded(std::size_t executor);
+  // Who gives its calls to its replicas.
+  Balancer& balancer(std::size_t executor) { return *balancers_[executor]; }
+  const Balancer& balancer(std::size_t executor) const { return *balancers_[executor]; }
+  // May a request for this endpoint run twice, by its plugin's word or by the file's?
+  bool idempotent(std::size_t executor, std::string_view endpoint) const;
 
   void sweep(Clock::time_point now);
 
@@ -44,8 +49,9 @@ class Executors {
   core::Logger log_;
   std::vector<std::string> names_;
   Endpoints endpoints_;
-  std::vector<std::vector<std::unique_ptr<Replica>>> replicas_;  // by executor
-  std::vector<std::size_t> turns_;  // of each executor: breaks ties, so that equals take turns
+  std::vector<std::unique_ptr<Balancer>> balancers_;  // by executor, as what follows
+  std::vector<std::vector<std::unique_ptr<Replica>>> replicas_;
+  std::vector<std::set<std::string, std::less<>>> idempotent_;  // as the file says
 };
 
 }  // namespace flow::gateway

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "boost/asio/ip/tcp.hpp"
@@ -112,7 +113,36 @@ Replica::~Replica() {
 
 Now Replica::now() { return {Clock::now(), std::chrono::system_clock::now()}; }
 
-ReplicaView Replica::view() const { return {name_, address_name_, liveness_.status()}; }
+ReplicaView Replica::view() const {
+  ReplicaView view{name_, address_name_, liveness_.status()};
+  if (!note_.empty() && view.status.state == core::ReplicaState::Ready) view.status.reason = note_;
+  return view;
+}
+
+bool Replica::coming_back() const {
+  switch (liveness_.status().state) {
+    case core::ReplicaState::Starting:
+    case core::ReplicaState::Backoff:
+      return true;
+    case core::ReplicaState::Ready:
+    case core::ReplicaState::Unreachable:
+      // Its connection broke just now, the supervisor is about to say more.
+      return supervised_;
+    default:
+      return false;
+  }
+}
+
+const ReplicaStatus* Replica::end_of(std::int64_t pid) const {
+  const auto found = std::ranges::find(ends_, pid, &End::pid);
+  return found == ends_.end() ? nullptr : &found->word;
+}
+
+void Replica::set_note(std::string note) {
+  if (note == note_) return;
+  note_ = std::move(note);
+  on_change_();
+}
 
 void Replica::set_address(const std::string& name, const core::NetAddress& dial) {
   if (name == address_name_ && dial == dial_) return;
@@ -138,10 +168,22 @@ void Replica::update(const flow::v1::ReplicaUpdate& update) {
           std::chrono::duration_cast<std::chrono::system_clock::duration>(seconds + nanos)),
       update.reason(), update.pid()};
   stats_.process(update.pid());
+  supervised_ = true;
+  remember(word);
   liveness_.supervised(word, now());
   set_address(update.tcp_address(), dial);
   if (liveness_.worth_connecting()) connect_soon(Clock::duration::zero());
   changed();
+}
+
+// An update about a process that is over has no pid: it is the last one's.
+void Replica::remember(const ReplicaStatus& word) {
+  if (word.pid != 0) process_ = word.pid;
+  if (word.state != core::ReplicaState::Backoff && word.state != core::ReplicaState::Failed) return;
+  if (process_ == 0) return;
+  std::erase_if(ends_, [&](const End& end) { return end.pid == process_; });
+  ends_.push_back({process_, word});
+  if (ends_.size() > limits::kEndsRemembered) ends_.pop_front();
 }
 
 void Replica::connect_soon(Clock::duration delay) {
@@ -188,6 +230,7 @@ void Replica::on_connected(Socket socket) {
         changed();
       });
   session_ = session.get();
+  ++connections_;
   connection_->start(std::move(session), [alive = alive_](const absl::Status& why) {
     if (Replica* self = *alive) {
       self->on_disconnected(why.ok() ? "it ended the connection"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -45,7 +46,18 @@ class Replica {
   // What the supervisor says of it.
   void update(const flow::v1::ReplicaUpdate& update);
 
-  bool ready() const { return liveness_.ready() && session_ != nullptr; }
+  bool ready() const { return liveness_.ready() && session_ != nullptr && session_->takes_calls(); }
+  // Not ready, but by what is known on its way to be: without a supervisor nobody knows.
+  bool coming_back() const;
+  bool supervised() const { return supervised_; }
+  std::uint32_t index() const { return options_.index; }
+  std::int64_t pid() const { return liveness_.status().pid; }
+  // Another number for each connection.
+  std::uint64_t connection() const { return connections_; }
+  // What the supervisor said of the end of one of its last processes; nullptr: nothing.
+  const ReplicaStatus* end_of(std::int64_t pid) const;
+  // Takes the place of the reason while it is ready; empty: nothing special.
+  void set_note(std::string note);
   ReplicaView view() const;
   std::size_t in_flight() const { return in_flight_; }
   // Requires ready(). As Http2ClientSession::call.
@@ -64,6 +76,7 @@ class Replica {
   class WatchCall;
 
   static Now now();
+  void remember(const ReplicaStatus& word);
   void connect_soon(Clock::duration delay);
   void connect();
   void on_connected(Socket socket);
@@ -84,6 +97,15 @@ class Replica {
   core::NetAddress dial_;
   Liveness liveness_;
   ReplicaStatus published_;
+  std::string note_;
+  bool supervised_ = false;
+  struct End {
+    std::int64_t pid = 0;
+    ReplicaStatus word;
+  };
+  std::deque<End> ends_;      // of its last processes, bounded
+  std::int64_t process_ = 0;  // the last one that the supervisor named
+  std::uint64_t connections_ = 0;
   std::size_t in_flight_ = 0;
   CallStats stats_{Clock::now()};
 

@@ -16,29 +16,6 @@ namespace {
 
 constexpr std::array<std::uint8_t, 8> kHeartbeat = {'h', 'e', 'a', 'r', 't', 'b', 'e', 'a'};
 
-// The status that a closed stream amounts to.
-absl::Status final_status(const std::string& http_status, const std::string& grpc_status,
-                          const std::string& grpc_message, std::uint32_t error_code) {
-  int code = 0;
-  const auto [end, error] =
-      std::from_chars(grpc_status.data(), grpc_status.data() + grpc_status.size(), code);
-  if (error == std::errc() && end == grpc_status.data() + grpc_status.size() &&
-      !grpc_status.empty()) {
-    if (code < 0 || code > 16) code = 2;
-    return core::error(static_cast<absl::StatusCode>(code), wire::decode_message(grpc_message));
-  }
-  if (error_code == NGHTTP2_REFUSED_STREAM) {
-    return core::error(absl::StatusCode::kUnavailable, "the executor takes no more requests");
-  }
-  if (!http_status.empty() && http_status != "200") {
-    return core::error(absl::StatusCode::kUnknown,
-                       fmt::format("answered with HTTP status {} instead of gRPC", http_status));
-  }
-  return core::error(
-      absl::StatusCode::kInternal,
-      fmt::format("stream closed without a gRPC status ({})", nghttp2_http2_strerror(error_code)));
-}
-
 }  // namespace
 
 ClientCall::~ClientCall() { cancel(); }
@@ -83,6 +60,45 @@ void ClientCall::reply_wanted() {
   if (ended_ && (unread_.empty() || error_)) complete(error_ ? *error_ : *ended_);
 }
 
+// The status that a closed stream amounts to, and whether the request ran.
+absl::Status ClientCall::final_status(std::uint32_t error_code) {
+  int code = 0;
+  const auto [end, error] =
+      std::from_chars(grpc_status_.data(), grpc_status_.data() + grpc_status_.size(), code);
+  if (error == std::errc() && end == grpc_status_.data() + grpc_status_.size() &&
+      !grpc_status_.empty()) {
+    if (code < 0 || code > 16) code = 2;
+    never_ran_ = not_started_ && code != 0;
+    return core::error(static_cast<absl::StatusCode>(code), wire::decode_message(grpc_message_));
+  }
+  if (error_code == NGHTTP2_REFUSED_STREAM) {
+    never_ran_ = true;  // RFC 9113, 8.7; a GOAWAY says it of what is beyond its last stream
+    return core::error(absl::StatusCode::kUnavailable, "the executor takes no more requests");
+  }
+  if (!http_status_.empty() && http_status_ != "200") {
+    return core::error(absl::StatusCode::kUnknown,
+                       fmt::format("answered with HTTP status {} instead of gRPC", http_status_));
+  }
+  if (!handed_over_) {
+    never_ran_ = true;
+    return core::error(absl::StatusCode::kUnavailable,
+                       "the executor ended the call before it had the request");
+  }
+  return core::error(
+      absl::StatusCode::kInternal,
+      fmt::format("stream closed without a gRPC status ({})", nghttp2_http2_strerror(error_code)));
+}
+
+std::string ClientCall::take_request() {
+  out_sent_ = 0;
+  return std::exchange(out_, {});
+}
+
+void ClientCall::keep_request(bool keep) {
+  keeps_request_ = keep;
+  if (!keep && (handed_over_ || session_ == nullptr)) out_ = {};
+}
+
 void ClientCall::complete(const absl::Status& status) {
   const absl::Status copy = status;  // it may be a member
   session_ = nullptr;
@@ -111,6 +127,8 @@ struct Http2ClientSession::Callbacks {
       call->http_status_ = value;
     } else if (name == "grpc-status") {
       call->grpc_status_ = value;
+    } else if (name == "flow-not-started") {
+      call->not_started_ = true;
     } else if (name == "grpc-message") {
       call->grpc_message_ = value.substr(0, limits::kHeaderBytesMax);
     }
@@ -138,9 +156,7 @@ struct Http2ClientSession::Callbacks {
     if (call == nullptr) return 0;
     nghttp2_session_set_stream_user_data(session, id, nullptr);
     self(user).calls_.erase(call);
-    const absl::Status status = call->error_ ? *call->error_
-                                             : final_status(call->http_status_, call->grpc_status_,
-                                                            call->grpc_message_, error_code);
+    const absl::Status status = call->error_ ? *call->error_ : call->final_status(error_code);
     if (call->unread_.empty() || call->error_) {
       call->complete(status);
     } else {
@@ -172,6 +188,10 @@ struct Http2ClientSession::Callbacks {
     out.append(reinterpret_cast<const char*>(frame_header), 9);
     out.append(call->out_, call->out_sent_, length);
     call->out_sent_ += length;
+    if (call->out_sent_ == call->out_.size()) {
+      call->handed_over_ = true;
+      if (!call->keeps_request_) call->out_ = {};
+    }
     return 0;
   }
 
@@ -223,6 +243,10 @@ void Http2ClientSession::call(ClientCall& call, std::string_view path, std::stri
                               std::optional<std::chrono::nanoseconds> timeout) {
   call.out_ = std::move(framed);
   call.out_sent_ = 0;
+  call.handed_over_ = false;
+  call.never_ran_ = false;
+  call.connection_lost_ = false;
+  call.not_started_ = false;
   call.error_.reset();
   call.ended_.reset();
   call.unread_ = {};
@@ -230,6 +254,7 @@ void Http2ClientSession::call(ClientCall& call, std::string_view path, std::stri
   call.grpc_status_.clear();
   call.grpc_message_.clear();
   call.reader_.emplace(message_max_);
+  if (!takes_calls()) return refuse(call, "the connection takes no more requests");
   const std::string timeout_text = timeout ? wire::format_timeout(*timeout) : "";
   const std::array fields = {
       header(":method", "POST", HeaderValue::Static),
@@ -244,14 +269,16 @@ void Http2ClientSession::call(ClientCall& call, std::string_view path, std::stri
   const std::int32_t stream =
       nghttp2_submit_request(session_.get(), nullptr, fields.data(),
                              timeout ? fields.size() : fields.size() - 1, &provider, &call);
-  if (stream < 0) {
-    // Stream ids are spent: see takes_calls().
-    return call.complete(core::error(absl::StatusCode::kUnavailable, nghttp2_strerror(stream)));
-  }
+  if (stream < 0) return refuse(call, nghttp2_strerror(stream));
   call.session_ = this;
   call.stream_ = stream;
   calls_.insert(&call);
   output_.output_ready();
+}
+
+void Http2ClientSession::refuse(ClientCall& call, std::string_view why) {
+  call.never_ran_ = true;
+  call.complete(core::error(absl::StatusCode::kUnavailable, why));
 }
 
 void Http2ClientSession::cancel(std::int32_t stream, ClientCall& call) {
@@ -277,7 +304,7 @@ void Http2ClientSession::ping() {
 }
 
 bool Http2ClientSession::takes_calls() const {
-  return nghttp2_session_check_request_allowed(session_.get()) != 0;
+  return !disconnected_ && nghttp2_session_check_request_allowed(session_.get()) != 0;
 }
 
 absl::Status Http2ClientSession::receive(std::string_view bytes) {
@@ -308,12 +335,17 @@ void Http2ClientSession::drain() {
 absl::Status Http2ClientSession::sweep(Clock::time_point) { return absl::OkStatus(); }
 
 void Http2ClientSession::disconnected(const absl::Status& why) {
+  disconnected_ = true;
+  // Whatever broke the connection: to a call it is that the executor cannot be reached.
+  const absl::Status lost = core::error(absl::StatusCode::kUnavailable, core::message(why));
   // One at a time: a call that ends may end or destroy others.
   while (!calls_.empty()) {
     ClientCall* call = *calls_.begin();
     calls_.erase(calls_.begin());
     nghttp2_session_set_stream_user_data(session_.get(), call->stream_, nullptr);
-    call->complete(why);
+    call->connection_lost_ = true;
+    call->never_ran_ = !call->handed_over_;
+    call->complete(lost);
   }
 }
 

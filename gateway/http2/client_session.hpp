@@ -38,20 +38,39 @@ class ClientCall {
   virtual bool wants_reply() { return true; }
   // It wants replies again. As on_reply().
   void reply_wanted();
-  // Exactly once unless cancelled, and the last thing that happens: may destroy this.
+  // Exactly once unless cancelled, and the last thing that happens: may destroy this, or start
+  // another call.
   virtual void on_done(const absl::Status& status) = 0;
+
+  // ---- about a call that has ended badly, from on_done() on
+  // Is it certain that the request did not reach the executor as a whole, or that the executor
+  // refused it unseen?
+  bool never_ran() const { return never_ran_; }
+  // Did the connection break under it?
+  bool connection_lost() const { return connection_lost_; }
+  // The request's message, to be sent again.
+  std::string take_request();
+
+  // Does it keep its request for take_request()? It does unless told otherwise; else the bytes are
+  // freed as soon as they are sent.
+  void keep_request(bool keep);
 
  private:
   friend class Http2ClientSession;
   // Hands replies over while they are wanted, and takes them off the front of `bytes`. False if
   // that has ended or destroyed this.
   bool deliver(std::string_view& bytes);
+  absl::Status final_status(std::uint32_t error_code);
   void complete(const absl::Status& status);
 
   Http2ClientSession* session_ = nullptr;
   std::int32_t stream_ = 0;
   std::string out_;
   std::size_t out_sent_ = 0;
+  bool handed_over_ = false;  // all of out_, to the connection
+  bool keeps_request_ = true;
+  bool never_ran_ = false;
+  bool connection_lost_ = false;
   std::optional<wire::MessageReader> reader_;
   wire::Backlog unread_;  // bounded by the stream's window
   bool* gone_ = nullptr;  // set by who ends this while deliver() runs, which looks at it
@@ -60,6 +79,7 @@ class ClientCall {
   std::string http_status_;
   std::string grpc_status_;
   std::string grpc_message_;
+  bool not_started_ = false;  // says the executor
 };
 
 // The client's end of one HTTP/2 connection to an executor replica: any number of gRPC calls side
@@ -77,8 +97,8 @@ class Http2ClientSession final : public Session {
   void call(ClientCall& call, std::string_view path, std::string framed,
             std::optional<std::chrono::nanoseconds> timeout);
   void ping();
-  // False once the peer said goodbye, or all stream ids are spent (2^30 calls): drain it and
-  // connect anew.
+  // False once the peer said goodbye, all stream ids are spent (2^30 calls), or the connection is
+  // gone: drain it and connect anew.
   bool takes_calls() const;
 
   absl::Status receive(std::string_view bytes) override;
@@ -92,6 +112,7 @@ class Http2ClientSession final : public Session {
   friend class ClientCall;
   struct Callbacks;
 
+  void refuse(ClientCall& call, std::string_view why);
   void cancel(std::int32_t stream, ClientCall& call);
   void reset(std::int32_t stream);
   void consume(std::int32_t stream, std::size_t bytes);
@@ -102,6 +123,7 @@ class Http2ClientSession final : public Session {
   const std::function<void()> on_heard_;
   Nghttp2Session session_;
   std::unordered_set<ClientCall*> calls_;
+  bool disconnected_ = false;
   std::string* produced_ = nullptr;  // where produce() writes to, while it runs
   std::size_t produce_limit_ = 0;
 };

@@ -33,13 +33,6 @@ std::string address_set(const ExecutorView& executor) {
          "}";
 }
 
-// One entry of `stacks`: where a replica stands and since when, then the evidence.
-std::string evidence(const ReplicaView& replica) {
-  return fmt::format("{} at {} is {} since {}: {}\n", replica.name, replica.address,
-                     core::name(replica.status.state), core::utc_text(replica.status.since),
-                     replica.status.reason);
-}
-
 bool hung(const ExecutorView& executor) {
   return std::ranges::any_of(executor.replicas, [](const ReplicaView& replica) {
     return replica.status.state == core::ReplicaState::Hung;
@@ -106,6 +99,12 @@ std::string reason_of(const FlowView& flow) {
 }
 
 }  // namespace
+
+std::string evidence(const ReplicaView& replica) {
+  return fmt::format("{} at {} is {} since {}: {}\n", replica.name, replica.address,
+                     core::name(replica.status.state), core::utc_text(replica.status.since),
+                     replica.status.reason);
+}
 
 std::string status_json(const jina::StatusProto& status) {
   const auto list = [](const auto& items) {

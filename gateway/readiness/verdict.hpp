@@ -61,6 +61,9 @@ DryRunAnswer dry_run_failure(const jina::StatusProto& status);
 
 std::shared_ptr<const Verdict> judge(const FlowView& flow);
 
+// One entry of `stacks`: where a replica stands and since when, then the evidence.
+std::string evidence(const ReplicaView& replica);
+
 // What a caller is told whose request could not reach an executor: the reference's words, because
 // existing clients look for them.
 enum class CallFailure { Unreachable, TimedOut };

@@ -65,11 +65,13 @@ Route::Step Route::start(std::string framed, wire::WallTime now) {
   return proceed(now);
 }
 
+std::string_view Route::asked_endpoint() const { return endpoint().value_or(kDefaultEndpoint); }
+
 bool Route::calls(std::size_t executor) const {
   const std::string& name = context_.executors[executor];
   const bool targeted =
       !target_ || target_->Match(name, 0, name.size(), re2::RE2::ANCHOR_START, nullptr, 0);
-  return targeted && context_.serves(executor, endpoint().value_or(kDefaultEndpoint));
+  return targeted && context_.serves(executor, asked_endpoint());
 }
 
 bool Route::is_last() const {

@@ -60,6 +60,8 @@ class Route {
   std::uint32_t timeout_ms() const { return timeout_ms_; }
   // The caller's, or one that was made for it; empty if the request cannot be read.
   const std::string& request_id() const { return request_id_; }
+  // What it is to be done, "/" if the caller does not say.
+  std::string_view asked_endpoint() const;
   std::optional<std::string_view> endpoint() const {
     return endpoint_ ? std::optional<std::string_view>(*endpoint_) : std::nullopt;
   }

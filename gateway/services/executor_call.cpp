@@ -4,30 +4,127 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/limits.hpp"
 #include "core/status.hpp"
 #include "fmt/format.h"
+#include "gateway/services/error_answer.hpp"
 
 namespace flow::gateway {
 
-ExecutorCall::~ExecutorCall() { leave_replica(); }
+namespace limits = core::limits;
 
-void ExecutorCall::ask(std::size_t executor, std::string_view path, std::string framed,
-                       std::optional<Clock::time_point> deadline, Limit limit) {
+namespace {
+
+// Is it the replica's fault that a call came to this end? A deadline that its caller chose short is
+// not, nor is what depends on the request.
+Balancer::End end_of_failure(absl::StatusCode code, Clock::duration took) {
+  switch (code) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kUnknown:
+      return Balancer::End::Failed;
+    case absl::StatusCode::kDeadlineExceeded:
+      return took >= limits::kEjectPatience ? Balancer::End::Failed : Balancer::End::Excused;
+    default:
+      return Balancer::End::Excused;
+  }
+}
+
+}  // namespace
+
+ExecutorCall::~ExecutorCall() { leave_replica(Balancer::End::Cancelled); }
+
+void ExecutorCall::ask(std::size_t executor, std::string_view path, std::string_view endpoint,
+                       std::string framed, std::optional<Clock::time_point> deadline, Limit limit) {
   executor_ = executor;
+  path_ = path;
+  request_ = std::move(framed);
   deadline_ = deadline;
-  replica_ = context_.executors.least_loaded(executor_);
-  if (replica_ == nullptr) return on_failed(unreachable("failed to connect to all addresses"));
+  limit_ = limit;
+  failed_.clear();
+  last_failure_.reset();
+  waiting_since_.reset();
+  balancer().budget().called();
+  retry_.begin(context_.executors.idempotent(executor, endpoint),
+               asker_ == Asker::Probe ? 0 : balancer().retries());
+  attempt(Turn::InLine);
+}
+
+// ---- finding a replica --------------------------------------------------------------------------
+
+void ExecutorCall::attempt(Turn turn) {
   const Clock::time_point now = Clock::now();
+  if (deadline_ && now >= *deadline_) {
+    return give_up(core::error(absl::StatusCode::kDeadlineExceeded, "Deadline Exceeded"),
+                   RetryVerdict::NoTimeLeft);
+  }
+  if (asker_ != Asker::Probe && turn == Turn::InLine && balancer().waiting() > 0) {
+    return wait(Balancer::Lack::Room, now);
+  }
+  const auto bound = asker_ == Asker::Probe ? Balancer::Bound::Ignored : Balancer::Bound::Kept;
+  const Balancer::Choice choice = balancer().choose(failed_, bound, now);
+  if (choice.replica != nullptr) return start(*choice.replica, now);
+  wait(choice.lack, now);
+}
+
+void ExecutorCall::wait(Balancer::Lack lack, Clock::time_point now) {
+  if (!waiting_since_) waiting_since_ = now;
+  std::optional<Clock::time_point> patience;
+  if (asker_ == Asker::Probe) {
+    // It has seen enough.
+  } else if (lack == Balancer::Lack::Room) {
+    const bool held_back = asker_ == Asker::Stream;
+    patience = *waiting_since_ + (held_back ? context_.config.gateway.timeout_send
+                                            : std::chrono::nanoseconds(limits::kRoomWait));
+    const bool too_many = !held_back && !place_.waiting() && !balancer().line_has_room();
+    if (too_many || now >= *patience) {
+      balancer().count_refusal();
+      return give_up(no_room(), RetryVerdict::OtherFailure);
+    }
+  } else {
+    patience = balancer().comeback(now);
+  }
+  if (!patience) {
+    return give_up(last_failure_.value_or(core::error(absl::StatusCode::kUnavailable,
+                                                      "failed to connect to all addresses")),
+                   RetryVerdict::NoOtherReplica);
+  }
+  if (!place_.waiting()) balancer().wait(place_, [this] { attempt(Turn::Mine); });
+  timeout_.set(context_.loop.alarms(), std::min(*patience, deadline_.value_or(*patience)),
+               [this] { attempt(Turn::Mine); });
+}
+
+// ---- one try ------------------------------------------------------------------------------------
+
+void ExecutorCall::start(Replica& replica, Clock::time_point now) {
+  place_.leave();
+  waiting_since_.reset();
   const Clock::time_point own = now + context_.config.gateway.timeout_send;
   const Clock::time_point sooner = std::min(own, deadline_.value_or(own));
   set_timeout(sooner);
   // What travels is the limit of the whole answer.
-  const auto until = limit == Limit::Answer ? std::optional(sooner) : deadline_;
-  asked_ = now;
-  replica_->call_started();
+  const auto until = limit_ == Limit::Answer ? std::optional(sooner) : deadline_;
+  try_ = balancer().start(replica, now);
+  keep_request_for_retry();
   // Last: a call that cannot start ends at once, and this with it.
-  replica_->call(*this, path, std::move(framed),
-                 until ? std::optional<std::chrono::nanoseconds>(*until - now) : std::nullopt);
+  replica.call(*this, path_, std::move(request_),
+               until ? std::optional<std::chrono::nanoseconds>(*until - now) : std::nullopt);
+}
+
+// The bytes of a request stay where they are, in the call, until it ends: that costs no copy, but
+// memory. If that is short, the call goes without.
+void ExecutorCall::keep_request_for_retry() {
+  const std::uint64_t counted = counted_elsewhere_ + kept_.bytes();
+  const bool kept =
+      request_.size() <= counted || kept_.grow(context_.loop.budget(), request_.size() - counted);
+  keep_request(kept);
+  if (!kept) retry_.cannot_repeat();
+}
+
+void ExecutorCall::passed_part_on() {
+  retry_.passed_part_on();
+  keep_request(false);
+  kept_.release();
 }
 
 void ExecutorCall::wait_for_executor() {
@@ -39,48 +136,131 @@ void ExecutorCall::wait_for_caller() { set_timeout(deadline_); }
 
 void ExecutorCall::set_timeout(std::optional<Clock::time_point> when) {
   if (!when) return timeout_.cancel();
-  timeout_.set(context_.loop.alarms(), *when, [this] {
-    cancel();
-    leave_replica(CallStats::Outcome::Failed);
-    on_failed(timed_out("Deadline Exceeded"));
-  });
+  timeout_.set(context_.loop.alarms(), *when, [this] { on_timeout(); });
 }
 
-void ExecutorCall::leave_replica() {
-  if (replica_ != nullptr) std::exchange(replica_, nullptr)->call_ended();
+void ExecutorCall::on_timeout() {
+  cancel();
+  failed(core::error(absl::StatusCode::kDeadlineExceeded, "Deadline Exceeded"));
 }
 
-void ExecutorCall::leave_replica(CallStats::Outcome outcome) {
-  if (replica_ != nullptr) replica_->stats().record(asked_, Clock::now(), outcome);
-  leave_replica();
-}
-
-absl::Status ExecutorCall::unreachable(std::string_view detail) const {
-  return core::error(
-      absl::StatusCode::kUnavailable,
-      failure_description(context_.executors.view_of(executor_), CallFailure::Unreachable, detail));
-}
-
-absl::Status ExecutorCall::timed_out(std::string_view detail) const {
-  return core::error(
-      absl::StatusCode::kDeadlineExceeded,
-      failure_description(context_.executors.view_of(executor_), CallFailure::TimedOut, detail));
+void ExecutorCall::leave_replica(Balancer::End how, std::string_view what) {
+  if (try_.replica == nullptr) return;
+  const Balancer::Try over = std::exchange(try_, {});
+  balancer().end(over, how, what, Clock::now());
 }
 
 void ExecutorCall::on_done(const absl::Status& status) {
   timeout_.cancel();
-  leave_replica(status.ok() ? CallStats::Outcome::Answered : CallStats::Outcome::Failed);
+  if (!status.ok()) return failed(status);
+  leave_replica(Balancer::End::Answered);
+  kept_.release();
+  on_answered();
+}
+
+// ---- failure ------------------------------------------------------------------------------------
+
+void ExecutorCall::failed(const absl::Status& status) {
+  const Clock::time_point now = Clock::now();
+  const bool timed_out = status.code() == absl::StatusCode::kDeadlineExceeded;
+  const bool lost = !timed_out && connection_lost();
+  const bool unseen = !timed_out && never_ran();
+  const Balancer::Try over = try_;
+  leave_replica(
+      lost || unseen ? Balancer::End::Excused : end_of_failure(status.code(), now - over.started),
+      core::message(status));
+  failed_.push_back({over.replica, over.connection});
+  if (lost) losses_.push_back({over.replica, over.pid, std::string(core::message(status))});
+  const RetryVerdict verdict =
+      retry_.failed({status.code(), unseen}, now, deadline_, balancer().budget());
+  if (verdict != RetryVerdict::Retry) return give_up(status, verdict);
+  balancer().count_retry();
+  last_failure_ = status;
+  request_ = take_request();
+  on_retry();
+  attempt(Turn::InLine);
+}
+
+void ExecutorCall::give_up(absl::Status status, RetryVerdict verdict) {
+  place_.leave();
+  timeout_.cancel();
+  kept_.release();
+  keep_request(false);
+  request_ = {};
+  last_failure_ = std::move(status);
+  verdict_ = verdict;
+  if (asker_ == Asker::Probe || !cause_missing()) return fail();
+  const Clock::time_point patience = Clock::now() + limits::kCauseWait;
+  timeout_.set(context_.loop.alarms(), std::min(patience, deadline_.value_or(patience)),
+               [this] { fail(); });
+  balancer().words().join(place_, [this] {
+    if (!cause_missing()) fail();
+  });
+}
+
+bool ExecutorCall::cause_missing() const {
+  return std::ranges::any_of(losses_, [](const Loss& loss) {
+    return loss.replica->supervised() && loss.pid != 0 && loss.replica->end_of(loss.pid) == nullptr;
+  });
+}
+
+void ExecutorCall::fail() {
+  place_.leave();
+  timeout_.cancel();
+  on_failed(failure());
+}
+
+absl::Status ExecutorCall::failure() const {
+  if (losses_.empty()) return in_words(*last_failure_, core::message(*last_failure_));
+  std::string story;
+  std::vector<std::string> evidence;
+  for (const Loss& loss : losses_) {
+    ReplicaView view = loss.replica->view();
+    const ReplicaStatus* word = loss.replica->end_of(loss.pid);
+    if (!story.empty()) story += "; then ";
+    story += fmt::format("{} was lost with the request: {}", view.name,
+                         word != nullptr ? word->reason : loss.why);
+    if (word != nullptr) {
+      view.status = *word;
+      evidence.push_back(gateway::evidence(view));
+    } else {
+      evidence.push_back(fmt::format("{} at {} was lost with the request: {}\n", view.name,
+                                     view.address, loss.why));
+    }
+  }
+  const std::string_view why_not = words(verdict_);
+  if (!why_not.empty()) {
+    story += fmt::format("; not retried: {}", why_not);
+  } else {
+    story += fmt::format("; then: {}", core::message(*last_failure_));
+  }
+  return with_evidence(in_words(*last_failure_, story), evidence);
+}
+
+absl::Status ExecutorCall::in_words(const absl::Status& status, std::string_view detail) const {
+  const auto described = [&](CallFailure failure, std::string_view words) {
+    return core::error(status.code(),
+                       failure_description(context_.executors.view_of(executor_), failure, words));
+  };
   switch (status.code()) {
-    case absl::StatusCode::kOk:
-      return on_answered();
     case absl::StatusCode::kUnavailable:
-      return on_failed(unreachable(core::message(status)));
+      return described(CallFailure::Unreachable, detail);
     case absl::StatusCode::kDeadlineExceeded:
       // Its clock may be a moment ahead of ours: the caller is told the same.
-      return on_failed(timed_out("Deadline Exceeded"));
+      return described(CallFailure::TimedOut, losses_.empty() ? "Deadline Exceeded" : detail);
     default:
-      return on_failed(core::with_context(status, fmt::format("executor \"{}\"", executor_name())));
+      return core::error(status.code(),
+                         fmt::format("executor \"{}\": {}", executor_name(), detail));
   }
+}
+
+absl::Status ExecutorCall::no_room() const {
+  const Balancer& balancer = context_.executors.balancer(executor_);
+  return core::error(
+      absl::StatusCode::kResourceExhausted,
+      fmt::format("its replicas have as many requests in hand as they may (max_in_flight), and {} "
+                  "wait; try again later",
+                  balancer.waiting()));
 }
 
 }  // namespace flow::gateway

@@ -40,9 +40,11 @@ std::string executors_report(const Executors& executors, const Verdict& verdict,
     for (const auto& replica : executors.replicas(executor)) {
       replicas.push_back(replica_json(*replica, now.steady));
     }
-    all.push_back(fmt::format(R"({{"name":{},"ready":{},"replicas":[{}]}})",
-                              quoted(executors.names()[executor]),
-                              executors.view_of(executor).ready(), fmt::join(replicas, ",")));
+    const Balancer& balancer = executors.balancer(executor);
+    all.push_back(fmt::format(
+        R"({{"name":{},"ready":{},"waiting":{},"retries":{},"refused":{},"replicas":[{}]}})",
+        quoted(executors.names()[executor]), executors.view_of(executor).ready(),
+        balancer.waiting(), balancer.retried(), balancer.refused(), fmt::join(replicas, ",")));
   }
   return fmt::format(R"({{"time":"{}","ready":{},"reason":{},"executors":[{}]}})",
                      core::utc_text(now.wall), verdict.ready, quoted(verdict.reason),

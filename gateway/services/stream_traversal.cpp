@@ -20,7 +20,7 @@ wire::WallTime wall_now() { return std::chrono::system_clock::now(); }
 }  // namespace
 
 StreamTraversal::StreamTraversal(ServiceContext& context)
-    : ExecutorCall(context), route_(context.route) {}
+    : ExecutorCall(context, Asker::Caller), route_(context.route) {}
 
 void StreamTraversal::start(std::string framed, std::optional<Clock::time_point> deadline,
                             Listener& listener) {
@@ -30,6 +30,7 @@ void StreamTraversal::start(std::string framed, std::optional<Clock::time_point>
   place_ = *std::move(place);
   const absl::StatusOr<std::string> request = wire::data_request_of(wire::payload(framed));
   if (!request.ok()) return end(request.status());
+  counted_elsewhere(framed.size());
   Route::Step step = route_.start(*request, wall_now());
   deadline_ = sooner_deadline(deadline, route_.timeout_ms());
   perform(std::move(step));
@@ -47,12 +48,14 @@ void StreamTraversal::perform(Route::Step step) {
 
 void StreamTraversal::perform_send(Route::Send& send) {
   if (!route_.is_last()) {
-    return ask(send.executor, kProcessPath, std::move(send.framed), deadline_, Limit::Answer);
+    return ask(send.executor, kProcessPath, route_.asked_endpoint(), std::move(send.framed),
+               deadline_, Limit::Answer);
   }
   absl::StatusOr<std::string> request = wire::single_document_of(wire::payload(send.framed));
   if (!request.ok()) return end(request.status());
   streaming_ = true;
-  ask(send.executor, kStreamPath, *std::move(request), deadline_, Limit::NextPart);
+  ask(send.executor, kStreamPath, route_.asked_endpoint(), *std::move(request), deadline_,
+      Limit::NextPart);
 }
 
 void StreamTraversal::perform_answer(std::string_view framed) {
@@ -71,6 +74,7 @@ void StreamTraversal::on_reply(std::string framed) {
     cancel();
     return end(part.status());
   }
+  passed_part_on();
   wait_for_executor();
   listener_->on_part(*std::move(part));
 }

@@ -49,6 +49,7 @@ class StreamTraversal final : private ExecutorCall {
   void perform_answer(std::string_view framed);
   void on_reply(std::string framed) override;
   bool wants_reply() override;
+  void on_retry() override { answer_.reset(); }
   void on_answered() override;
   void on_failed(const absl::Status& why) override { end(why); }
   // The part with the caller's request id.

@@ -33,19 +33,20 @@ std::optional<Clock::time_point> sooner_deadline(std::optional<Clock::time_point
 }
 
 Traversal::Traversal(ServiceContext& context, Asker asker)
-    : ExecutorCall(context), asker_(asker), route_(context.route) {}
+    : ExecutorCall(context, asker), route_(context.route) {}
 
 absl::Status Traversal::admit() {
-  if (asker_ == Asker::Probe) return absl::OkStatus();
+  if (asker() == Asker::Probe) return absl::OkStatus();
   FLOW_ASSIGN_OR_RETURN(place_,
-                        take_place(context(), asker_ == Asker::Stream ? Admission::Kind::Stream
-                                                                      : Admission::Kind::Call));
+                        take_place(context(), asker() == Asker::Stream ? Admission::Kind::Stream
+                                                                       : Admission::Kind::Call));
   return absl::OkStatus();
 }
 
 void Traversal::start(std::string framed, std::optional<Clock::time_point> deadline, Done done) {
   done_ = std::move(done);
   if (absl::Status refused = admit(); !refused.ok()) return end(std::move(refused));
+  counted_elsewhere(framed.size());
   Route::Step step = route_.start(std::move(framed), wall_now());
   deadline_ = sooner_deadline(deadline, route_.timeout_ms());
   perform(std::move(step));
@@ -53,7 +54,8 @@ void Traversal::start(std::string framed, std::optional<Clock::time_point> deadl
 
 void Traversal::perform(Route::Step step) {
   if (auto* send = std::get_if<Route::Send>(&step)) {
-    ask(send->executor, kProcessPath, std::move(send->framed), deadline_, Limit::Answer);
+    ask(send->executor, kProcessPath, route_.asked_endpoint(), std::move(send->framed), deadline_,
+        Limit::Answer);
   } else if (auto* answer = std::get_if<Route::Answer>(&step)) {
     end(std::move(answer->framed));
   } else {

@@ -17,8 +17,7 @@ namespace flow::gateway {
 // loop.
 class Traversal final : private ExecutorCall {
  public:
-  // Who asks: one request by itself, one of a stream, or a probe, which is not counted.
-  enum class Asker { Caller, Stream, Probe };
+  using ExecutorCall::Asker;
   // The answer for the caller, framed; or why there is none, in words for the caller.
   using Done = std::function<void(absl::StatusOr<std::string> framed)>;
 
@@ -35,11 +34,11 @@ class Traversal final : private ExecutorCall {
   absl::Status admit();
   void perform(Route::Step step);
   void on_reply(std::string framed) override { answer_ = std::move(framed); }
+  void on_retry() override { answer_.reset(); }
   void on_answered() override;
   void on_failed(const absl::Status& why) override { end(why); }
   void end(absl::StatusOr<std::string> result);
 
-  const Asker asker_;
   Done done_;
   Route route_;
   Admission::Place place_;

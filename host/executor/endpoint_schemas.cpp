@@ -147,6 +147,7 @@ Struct describe(const PluginInfo::Endpoint& endpoint) {
   entry(result, "is_generator").set_bool_value(endpoint.streams());
   entry(result, "is_singleton_doc").set_bool_value(endpoint.streams());
   describe_parameters(endpoint, name + "_parameters", child(result, "parameters"));
+  if (endpoint.idempotent()) entry(result, "idempotent").set_bool_value(true);
   set(result, "summary", endpoint.summary());
   set_list(result, "reads", endpoint.reads());
   set_list(result, "writes", endpoint.writes());

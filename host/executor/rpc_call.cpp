@@ -30,6 +30,11 @@ std::string_view traceparent(const grpc::CallbackServerContext& rpc) {
   return {found->second.data(), found->second.size()};
 }
 
+// Tells a gateway that the plugin has not seen the call: it may be sent elsewhere.
+void mark_not_started(grpc::CallbackServerContext& rpc) {
+  rpc.AddTrailingMetadata("flow-not-started", "true");
+}
+
 grpc::Status is_stopping(const Identity& self) {
   return {grpc::StatusCode::UNAVAILABLE, fmt::format("{} is stopping", self.name())};
 }
@@ -51,14 +56,16 @@ grpc::Status RpcCall::submit(CallOrigin& origin, CallStream* stream, std::uint64
     context_.dispatcher.submit(*call_);
     return grpc::Status::OK;
   }
+  mark_not_started(rpc_);
   if (context_.pool.is_closed()) return is_stopping(context_.self);
   return {grpc::StatusCode::RESOURCE_EXHAUSTED,
           fmt::format("{} has {} requests in hand already: try again later", context_.self.name(),
                       context_.pool.in_use_max())};
 }
 
-std::optional<grpc::Status> RpcCall::transport_error(const Outcome& outcome) const {
+std::optional<grpc::Status> RpcCall::transport_error(const Outcome& outcome) {
   if (outcome.started == Outcome::Started::No) {
+    mark_not_started(rpc_);
     return grpc::Status(static_cast<grpc::StatusCode>(outcome.status), outcome.text);
   }
   if (outcome.status != FLOW_CANCELLED && outcome.status != FLOW_DEADLINE_EXCEEDED) {

@@ -23,14 +23,14 @@ class RpcCall {
   RpcCall& operator=(const RpcCall&) = delete;
 
   // Queues the call; `origin` hears of its end, perhaps before this returns. An error, with nothing
-  // queued, if there are too many calls or the executor stops. `bytes_max` bounds what the plugin
-  // sets and what it emits.
+  // queued and the caller told so, if there are too many calls or the executor stops. `bytes_max`
+  // bounds what the plugin sets and what it emits.
   grpc::Status submit(CallOrigin& origin, CallStream* stream, std::uint64_t bytes_max);
 
   // The status to end the RPC with if the call ended because of its caller, its deadline or our
   // own stop, and not by the plugin's judgement: that is the transport's to say. nullopt: the
   // outcome is an answer, good or bad.
-  std::optional<grpc::Status> transport_error(const Outcome& outcome) const;
+  std::optional<grpc::Status> transport_error(const Outcome& outcome);
 
   // gRPC says that the caller is gone.
   void caller_left();

@@ -180,4 +180,26 @@ absl::StatusOr<google::protobuf::Struct> check_plugin_config(const core::FlowCon
   return checked;
 }
 
+absl::Status check_idempotent(const core::FlowConfig& config, const core::ExecutorConfig& executor,
+                              const flow::v1::PluginInfo& info) {
+  std::vector<std::string> served = {"*"};
+  for (const auto& endpoint : info.endpoints()) served.push_back(endpoint.path());
+  const auto serves = [&](std::string_view path) {
+    return std::find(served.begin(), served.end(), path) != served.end();
+  };
+  if (info.endpoints().empty() || serves("/default")) return absl::OkStatus();  // whatever it is
+  std::vector<std::string> errors;
+  for (const core::PlacedText& endpoint : executor.idempotent) {
+    if (serves(endpoint.text)) continue;
+    errors.push_back(core::at_location(
+        config, endpoint.at,
+        fmt::format("executor \"{}\": idempotent has {}, which plugin \"{}\" does not serve{}",
+                    executor.name, core::in_quotes(endpoint.text), info.id(),
+                    core::suggestion(endpoint.text, served))));
+  }
+  if (errors.empty()) return absl::OkStatus();
+  return core::error(absl::StatusCode::kInvalidArgument,
+                     fmt::format("{}", fmt::join(errors, "\n")));
+}
+
 }  // namespace flow::host

@@ -15,4 +15,8 @@ absl::StatusOr<google::protobuf::Struct> check_plugin_config(const core::FlowCon
                                                              const core::ExecutorConfig& executor,
                                                              const flow::v1::PluginInfo& info);
 
+// Does the plugin serve what its executor's `idempotent` names? An error as above.
+absl::Status check_idempotent(const core::FlowConfig& config, const core::ExecutorConfig& executor,
+                              const flow::v1::PluginInfo& info);
+
 }  // namespace flow::host

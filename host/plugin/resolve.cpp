@@ -27,6 +27,7 @@ absl::StatusOr<ResolvedPlugin> resolve_plugin(const core::FlowConfig& config,
   auto facts = inspect_plugin(*path);
   if (!facts.ok()) return at_uses(facts.status());
   FLOW_ASSIGN_OR_RETURN(auto checked, check_plugin_config(config, executor, facts->info));
+  FLOW_RETURN_IF_ERROR(check_idempotent(config, executor, facts->info));
   return ResolvedPlugin{*std::move(path), std::move(facts->info), std::move(facts->build_id),
                         std::move(checked)};
 }

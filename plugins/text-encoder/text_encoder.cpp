@@ -50,7 +50,8 @@ FLOW_PLUGIN(TextEncoder, FLOW_CONCURRENT | FLOW_BATCHES, R"({
       "path": "/default",
       "summary": "Sets the embedding of every document and of its chunks from its text",
       "reads": ["text", "chunks"],
-      "writes": ["embedding"]
+      "writes": ["embedding"],
+      "idempotent": true
     }
   ],
   "config": [

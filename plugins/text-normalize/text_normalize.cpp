@@ -55,7 +55,8 @@ FLOW_PLUGIN(TextNormalize, FLOW_CONCURRENT, R"({
       "path": "/default",
       "summary": "Normalises the text of every document and of its chunks",
       "reads": ["text", "chunks"],
-      "writes": ["text"]
+      "writes": ["text"],
+      "idempotent": true
     }
   ],
   "config": [

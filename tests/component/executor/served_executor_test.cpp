@@ -232,10 +232,12 @@ TEST(ServedExecutor, RefusesCallsBeyondItsBoundAndServesAgainWhenTheyAreGone) {
   std::size_t refused = 0, ended = 0;
   for (std::size_t i = 0; i < kCalls; ++i) {
     stub->async()->process_single_data(
-        &contexts[i], &message, &answers[i], [&](grpc::Status status) {
+        &contexts[i], &message, &answers[i], [&, i](grpc::Status status) {
           const std::lock_guard lock(mutex);
           ++ended;
-          if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) ++refused;
+          const auto& trailers = contexts[i].GetServerTrailingMetadata();
+          const bool marked = trailers.find("flow-not-started") != trailers.end();
+          if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED && marked) ++refused;
           changed.notify_all();
         });
   }

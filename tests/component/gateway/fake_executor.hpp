@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "core/status.hpp"
 #include "fmt/format.h"
 #include "gateway/front/listener.hpp"
+#include "gateway/services/deep_dry_run.hpp"
 #include "gateway/services/services.hpp"
 #include "gtest/gtest.h"
 #include "jina.pb.h"
@@ -110,6 +112,44 @@ class FlowOfFakes {
     wait("the executors to be ready", [&] { return world_->readiness.verdict().ready; });
   }
 
+  // One executor "a" with replicas, of which the test speaks as the supervisor would.
+  struct Replicas {
+    std::uint32_t count;
+  };
+  explicit FlowOfFakes(Replicas replicas, const std::function<void(core::FlowConfig&)>& edit = {}) {
+    core::ExecutorConfig executor;
+    executor.name = "a";
+    executor.replicas = replicas.count;
+    config.executors.push_back(executor);
+    if (edit) edit(config);
+    world_ = std::make_unique<World>(*this);
+    fakes.resize(replicas.count);
+    for (std::uint32_t i = 0; i < replicas.count; ++i) start_process(i, 100 + i);
+    wait("the replicas to be ready",
+         [&] { return std::ranges::all_of(executors().replicas(0), &Replica::ready); });
+  }
+  // The replica has a new process.
+  void start_process(std::uint32_t replica, std::int64_t pid) {
+    fakes[replica] = std::make_unique<FakeExecutor>(loop);
+    say(replica, flow::v1::READY, pid, "serves");
+  }
+  // Its process dies, and nobody says so yet.
+  void kill(std::uint32_t replica) { fakes[replica].reset(); }
+  // What the supervisor says of it.
+  void say(std::uint32_t replica, flow::v1::ReplicaState state, std::int64_t pid,
+           const std::string& reason) {
+    flow::v1::ReplicaUpdate update;
+    update.set_executor("a");
+    update.set_replica(replica);
+    update.set_state(state);
+    update.set_pid(pid);
+    update.set_reason(reason);
+    if (fakes[replica]) addresses_[replica] = fmt::format("127.0.0.1:{}", fakes[replica]->port());
+    update.set_tcp_address(addresses_[replica]);
+    executors().update(update);
+  }
+  Executors& executors() { return world_->executors; }
+
   ServiceContext& context() { return world_->context; }
   DeepDryRun& deep_dry_run() { return world_->deep_dry_run; }
 
@@ -150,6 +190,7 @@ class FlowOfFakes {
     ServiceContext context;
     DeepDryRun deep_dry_run;
   };
+  std::map<std::uint32_t, std::string> addresses_;
   std::unique_ptr<World> world_;
 };
 

@@ -75,10 +75,6 @@ TEST(ConfigErrors, NameWhatIsWrongWithFaults) {
 }
 
 TEST(ConfigErrors, KnowTheKeysOfLaterVersions) {
-  for (const char* key : {"retries"}) {
-    EXPECT_EQ(errors_of(std::string("[gateway]\n") + key + " = 1" + kEcho),
-              std::string("2:1: `") + key + "` is not supported by this version yet");
-  }
   for (const char* key :
        {"external", "floating", "hang_budget", "polling", "retries", "shards", "tls", "when"}) {
     EXPECT_EQ(errors_of(kEcho + key + " = 1"),
@@ -378,6 +374,22 @@ TEST(ConfigErrors, BoundTheFile) {
   std::string dots = "a";
   for (int i = 0; i < 400'000; ++i) dots += ".a";
   EXPECT_EQ(errors_of(dots + " = 1"), "1:130: more than 64 tables and arrays inside each other");
+}
+
+TEST(ConfigErrors, RefuseWhatCannotBeAnEndpoint) {
+  EXPECT_EQ(errors_of(kEcho + "idempotent = [\"/a\", \"search\"]"),
+            "4:22: idempotent has \"search\", expected an endpoint or \"*\" for all of them (did "
+            "you mean \"/search\"?)");
+  EXPECT_EQ(errors_of(kEcho + "idempotent = \"/a\""),
+            "4:14: idempotent is a string, expected an array of strings");
+  EXPECT_EQ(errors_of(kEcho + "idempotent = [\"\"]"), "4:15: an element of idempotent is empty");
+}
+
+TEST(ConfigErrors, BoundRetriesAndCallsInFlight) {
+  EXPECT_EQ(errors_of("[gateway]\nretries = -2" + kEcho),
+            "2:11: retries is -2, expected a whole number from -1 to 1000");
+  EXPECT_EQ(errors_of(kEcho + "max_in_flight = 0"),
+            "4:17: max_in_flight is 0, expected a whole number from 1 to 4294967295");
 }
 
 }  // namespace

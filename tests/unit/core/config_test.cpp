@@ -30,6 +30,7 @@ TEST(Config, NeedsOneLineOnly) {
   EXPECT_EQ(config.gateway.max_message, 256u << 20);
   EXPECT_EQ(config.gateway.max_in_flight, 4096u);
   EXPECT_EQ(config.gateway.prefetch, 1000u);
+  EXPECT_EQ(config.gateway.retries, -1);
   EXPECT_EQ(config.gateway.http_dry_run_status, 503);
   EXPECT_TRUE(config.gateway.protocols.grpc && config.gateway.protocols.http);
   EXPECT_FALSE(config.gateway.cors);
@@ -56,6 +57,8 @@ TEST(Config, NeedsOneLineOnly) {
   EXPECT_EQ(executor.process, "");
   EXPECT_THAT(executor.env, IsEmpty());
   EXPECT_EQ(executor.timeout_ready, 60s);
+  EXPECT_FALSE(executor.max_in_flight.has_value());
+  EXPECT_THAT(executor.idempotent, IsEmpty());
   EXPECT_EQ(executor.at, (Location{1, 1}));
 }
 
@@ -383,6 +386,18 @@ TEST(AtLocation, NamesFileLineAndColumn) {
 
   EXPECT_EQ(at_location(config, {12, 8}, "no"), "flow.toml:12:8: no");
   EXPECT_EQ(at_location(config, {}, "no"), "flow.toml: no");
+}
+
+TEST(Config, SaysWhatMayBeTriedAgainAndHowMuchOneReplicaGets) {
+  const FlowConfig config = parsed(
+      "[gateway]\nretries = 0\n[[executors]]\nuses = \"echo\"\nmax_in_flight = 4\n"
+      "idempotent = [\"/search\", \"*\"]\n");
+
+  EXPECT_EQ(config.gateway.retries, 0);
+  EXPECT_EQ(config.executors[0].max_in_flight, 4u);
+  ASSERT_EQ(config.executors[0].idempotent.size(), 2u);
+  EXPECT_EQ(config.executors[0].idempotent[0].text, "/search");
+  EXPECT_EQ(config.executors[0].idempotent[0].at, (Location{6, 15}));
 }
 
 }  // namespace

@@ -35,6 +35,26 @@ TEST(Endpoints, ServeWhatTheySayAndEverythingUntilTheySayIt) {
   EXPECT_TRUE(endpoints.serves(2, "/b"));
 }
 
+TEST(Endpoints, AreIdempotentIfTheirExecutorSaysSo) {
+  jina::EndpointsProto said = discovered({"/a", "/b", "/default"});
+  auto& schemas = *said.mutable_schemas()->mutable_fields();
+  for (const char* path : {"/a", "/default"}) {
+    (*schemas[path].mutable_struct_value()->mutable_fields())["idempotent"].set_bool_value(true);
+  }
+  Endpoints endpoints;
+  EXPECT_FALSE(endpoints.idempotent(0, "/a"));
+  endpoints.set(0, "x", said);
+
+  EXPECT_TRUE(endpoints.idempotent(0, "/a"));
+  EXPECT_FALSE(endpoints.idempotent(0, "/b"));
+  EXPECT_FALSE(endpoints.idempotent(1, "/a"));
+  EXPECT_EQ(endpoints.taken_by(0, "/b"), "/b");
+  EXPECT_EQ(endpoints.taken_by(0, "/other"), "/default");
+
+  endpoints.set(0, "x", discovered({"/a"}));
+  EXPECT_FALSE(endpoints.idempotent(0, "/a")) << "a new version of it says otherwise";
+}
+
 TEST(Endpoints, AreListedInTheOrderOfTheGraphWhoeverSpeaksFirst) {
   Endpoints endpoints;
   endpoints.set(2, "c", discovered({"/a", "/c", "/a"}));

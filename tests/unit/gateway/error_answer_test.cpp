@@ -56,5 +56,17 @@ TEST(ErrorAnswer, AsAMessageHasTheIdOfItsRequest) {
   EXPECT_FALSE(answer.has_data());
 }
 
+TEST(ErrorStatus, HasTheEvidenceOfTheRequestBeforeTheVerdicts) {
+  Verdict verdict;
+  verdict.evidence = {"b is down\n", "a died\n"};
+  const absl::Status status = with_evidence(core::error(absl::StatusCode::kUnavailable, "lost"),
+                                            {"a died\n", "then c died\n"});
+
+  const jina::StatusProto told = error_status(status, verdict);
+  const auto& stacks = told.exception().stacks();
+  EXPECT_EQ(std::vector<std::string>(stacks.begin(), stacks.end()),
+            (std::vector<std::string>{"a died\n", "then c died\n", "b is down\n"}));
+}
+
 }  // namespace
 }  // namespace flow::gateway

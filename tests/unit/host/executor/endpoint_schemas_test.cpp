@@ -103,5 +103,12 @@ TEST(EndpointSchemas, NameEveryPath) {
   EXPECT_EQ(in(in(all, "/a-b/c"), "input").fields().at("name").string_value(), "a_b_c_input");
 }
 
+TEST(EndpointSchemas, SayWhatMayRunTwice) {
+  const auto all = schemas(R"([{"path": "/search", "idempotent": true}, {"path": "/index"}])");
+
+  EXPECT_TRUE(in(all, "/search").fields().at("idempotent").bool_value());
+  EXPECT_FALSE(in(all, "/index").fields().contains("idempotent"));
+}
+
 }  // namespace
 }  // namespace flow::host

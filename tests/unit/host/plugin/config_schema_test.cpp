@@ -128,5 +128,41 @@ TEST(ConfigSchema, NeverShowsASecret) {
   EXPECT_THAT(wrong_type, Not(HasSubstr("4711")));
 }
 
+// ---- idempotent ---------------------------------------------------------------------------------
+
+absl::Status check_paths(const std::string& endpoints, std::vector<std::string> idempotent) {
+  const auto info =
+      parse_plugin_info(R"({"abi": {"major": 1}, "id": "x", "endpoints": )" + endpoints + "}");
+  EXPECT_TRUE(info.ok()) << info.status();
+  core::FlowConfig config;
+  config.file = "flow.toml";
+  core::ExecutorConfig executor;
+  executor.name = "e";
+  int column = 1;
+  for (std::string& path : idempotent) executor.idempotent.push_back({path, {5, column++}});
+  return check_idempotent(config, executor, *info);
+}
+
+TEST(Idempotent, MayNameWhatThePluginServesOrAllOfIt) {
+  constexpr const char* kTwo = R"([{"path": "/search"}, {"path": "/index"}])";
+  EXPECT_TRUE(check_paths(kTwo, {}).ok());
+  EXPECT_TRUE(check_paths(kTwo, {"/search", "/index"}).ok());
+  EXPECT_TRUE(check_paths(kTwo, {"*"}).ok());
+}
+
+TEST(Idempotent, MayNameAnythingIfThePluginTakesAnything) {
+  EXPECT_TRUE(check_paths("[]", {"/whatever"}).ok());
+  EXPECT_TRUE(check_paths(R"([{"path": "/default"}])", {"/whatever"}).ok());
+}
+
+TEST(Idempotent, WhatThePluginDoesNotServeIsRefusedWithAGuess) {
+  const auto status = check_paths(R"([{"path": "/search"}])", {"/serch", "/search", "/other"});
+  EXPECT_EQ(std::string(status.message()),
+            "flow.toml:5:1: executor \"e\": idempotent has \"/serch\", which plugin \"x\" does not "
+            "serve (did you mean \"/search\"?)\n"
+            "flow.toml:5:3: executor \"e\": idempotent has \"/other\", which plugin \"x\" does not "
+            "serve");
+}
+
 }  // namespace
 }  // namespace flow::host

@@ -146,6 +146,7 @@ ExecutorDraft read_executor(const Source& source, const toml::table& table, std:
   to.port_at = executor.integer("port", 0, kPortMax, to.port);
   executor.integer("replicas", 1, limits::kReplicasMax, to.replicas);
   executor.duration("timeout_ready", Zero::Refused, to.timeout_ready);
+  executor.duration_or_off("hang_budget", to.hang_budget);
 
   std::vector<PlacedText> needs;
   const Location needs_at = executor.texts("needs", needs);
@@ -156,8 +157,8 @@ ExecutorDraft read_executor(const Source& source, const toml::table& table, std:
 
   draft.process_at = executor.text("process", to.process);
   executor.text_map("env", to.env);
-  executor.refuse_others({"external", "floating", "hang_budget", "min_ready", "polling", "retries",
-                          "shards", "timeout_send", "tls", "when"});
+  executor.refuse_others({"external", "floating", "min_ready", "polling", "retries", "shards",
+                          "timeout_send", "tls", "when"});
   return draft;
 }
 

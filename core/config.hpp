@@ -82,6 +82,8 @@ struct ExecutorConfig {
   std::string process;             // executors that name the same one share it; "": its own
   std::map<std::string, std::string> env;
   std::chrono::nanoseconds timeout_ready = std::chrono::seconds(60);
+  // How long a call may go without progress; absent: for ever.
+  std::optional<std::chrono::nanoseconds> hang_budget = std::chrono::seconds(30);
   Location at;  // of its [[executors]]
 };
 

@@ -29,9 +29,9 @@ constexpr std::size_t kConfigDepthMax = 64;
 
 // ---- executors ----------------------------------------------------------------------------------
 
-// Calls that an executor has in hand. Twice the gateway's max_in_flight, whose streams are held back
-// by that and never meet this: a call counts here until gRPC is through with it, a little longer than
-// there. Beyond it is a direct caller that does not back off.
+// Calls that an executor has in hand. Twice the gateway's max_in_flight, whose streams are held
+// back by that and never meet this: a call counts here until gRPC is through with it, a little
+// longer than there. Beyond it is a direct caller that does not back off.
 constexpr std::size_t kCallsInHandMax = 8192;
 // Calls that are over before the first of them is used again: so long a stale handle is noticed.
 constexpr std::size_t kCallsAtRest = 1024;
@@ -46,6 +46,27 @@ constexpr auto kStreamStall = 30s;
 // Before drain_timeout is over: half of it for plugins to end what they are told to end, half for
 // clients to take what is left. No more than half of drain_timeout.
 constexpr auto kStopGrace = 1s;
+// What health() and cancel() of a plugin may take, which the ABI wants back within a millisecond:
+// three thousand times that, for a machine that swaps, is no hiccup any more.
+constexpr auto kPromptBudget = 3s;
+// How often the watchdog looks at least: a call is seen soon after it began, for nothing that a
+// processor would notice. It looks at the very moment when a budget is spent besides.
+constexpr auto kWatchInterval = 100ms;
+// A watchdog that comes back later than this was not late, its whole process stood still (SIGSTOP,
+// a debugger, a laptop's lid): calls made no progress because nobody let them.
+constexpr auto kWatchLate = 500ms;
+// What a stuck thread may take to say where it is: it only has to be scheduled.
+constexpr auto kStackPatience = 200ms;
+// Stuck threads whose stacks are shown. Two explain a deadlock; all of a pool's look the same.
+constexpr std::size_t kStuckStacksMax = 4;
+// What may be said of stacks in one datagram to the supervisor: the kernel takes six times that.
+constexpr std::size_t kStackBytesMax = 32 << 10;
+// From the word that a process hangs to its SIGKILL: calls that still work may end, callers who
+// were given up get their answers. It serves nobody new meanwhile, so this is an outage's length.
+constexpr auto kHangGrace = 1s;
+// How much sooner than its supervisor a process gives up its own create(), to say why: a stack is
+// found and put into words meanwhile. No more than a quarter of timeout_ready.
+constexpr auto kCreateMargin = 500ms;
 // What a plugin may say about an error (rule A7 of the ABI bounds nothing, so we do).
 constexpr std::size_t kErrorTextMax = 4096;
 // A plugin's file: the preflight maps it, and a section table beyond this is hostile.

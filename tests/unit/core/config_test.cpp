@@ -56,6 +56,7 @@ TEST(Config, NeedsOneLineOnly) {
   EXPECT_EQ(executor.process, "");
   EXPECT_THAT(executor.env, IsEmpty());
   EXPECT_EQ(executor.timeout_ready, 60s);
+  EXPECT_EQ(executor.hang_budget, 30s);
   EXPECT_EQ(executor.at, (Location{1, 1}));
 }
 
@@ -101,11 +102,13 @@ needs = ["gateway"]
 process = "worker"
 env = { OMP_NUM_THREADS = "1", A = "" }
 timeout_ready = "90s"
+hang_budget = "5m"
 
 [[executors]]
 name = "indexer"
 uses = "vector-index"
 needs = ["encoder"]
+hang_budget = "off"
 )");
 
   EXPECT_EQ(config.name, "shop");
@@ -145,6 +148,8 @@ needs = ["encoder"]
   EXPECT_EQ(encoder.process, "worker");
   EXPECT_THAT(encoder.env, ElementsAre(Pair("A", ""), Pair("OMP_NUM_THREADS", "1")));
   EXPECT_EQ(encoder.timeout_ready, 90s);
+  EXPECT_EQ(encoder.hang_budget, 5min);
+  EXPECT_EQ(config.executors[1].hang_budget, std::nullopt);
   EXPECT_EQ(config.executors[1].name, "indexer");
   EXPECT_THAT(config.executors[1].needs, ElementsAre("encoder"));
 }

@@ -74,6 +74,11 @@ constexpr std::size_t kElfSectionsMax = 4096;
 // A note larger than this is not metadata.
 constexpr std::size_t kMetadataBytesMax = 256 << 10;
 
+// The symbols of one file, to name the functions of a stack: a gigabyte of code has fewer.
+constexpr std::uint64_t kSymbolBytesMax = 256 << 20;
+// Templates have names of many kilobytes, of which the end says little.
+constexpr std::size_t kFunctionNameMax = 512;
+
 // ---- supervision --------------------------------------------------------------------------------
 
 // Restart back-off: doubles from first to last, with up to half of it added as jitter.

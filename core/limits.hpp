@@ -61,7 +61,10 @@ constexpr auto kStackPatience = 200ms;
 constexpr std::size_t kStuckStacksMax = 4;
 // What may be said of stacks in one datagram to the supervisor: the kernel takes six times that.
 constexpr std::size_t kStackBytesMax = 32 << 10;
-// From the word that a process hangs to its SIGKILL: calls that still work may end, callers who
+// From the word that a process hangs to the one that says where: it finds and reads the files of
+// its stuck threads' functions, which takes milliseconds on a machine that has time.
+constexpr auto kHangExplained = 2s;
+// From that word to its SIGKILL: calls that still work may end, callers who
 // were given up get their answers. It serves nobody new meanwhile, so this is an outage's length.
 constexpr auto kHangGrace = 1s;
 // How much sooner than its supervisor a process gives up its own create(), to say why: a stack is

@@ -27,7 +27,8 @@ inline constexpr std::string_view kFlowReady = "X_FLOW_READY";
 // The executor hangs, in words for people: it serves nobody any more, and its process is to be
 // ended and replaced. May be said again when more is known.
 inline constexpr std::string_view kHung = "X_FLOW_HUNG";
-// Beside it: where the plugin's stuck threads are, as joined_lines() has it.
+// Beside it, when all is said: where the plugin's stuck threads are, as joined_lines() has it;
+// empty if that is not known.
 inline constexpr std::string_view kStack = "X_FLOW_STACK";
 }  // namespace notify_key
 

@@ -18,7 +18,7 @@ constexpr int kExitSoftware = 70;
 void HangReport::tell(const std::string& executor, spdlog::logger& logger, const Hang& hang) {
   core::NotifyMessage message{{std::string(core::notify_key::kExecutor), executor},
                               {std::string(core::notify_key::kHung), hang.sentence}};
-  if (!hang.stack.empty()) {
+  if (hang.explained) {
     message.emplace(core::notify_key::kStack, core::joined_lines(hang.stack));
   }
   notifier_.send(message);

@@ -64,8 +64,11 @@ grpc::Status RpcCall::submit(CallOrigin& origin, CallStream* stream, std::uint64
 }
 
 std::optional<grpc::Status> RpcCall::transport_error(const Outcome& outcome) const {
-  if (outcome.started == Outcome::Started::No || outcome.held == Outcome::Held::Yes) {
+  if (outcome.started == Outcome::Started::No) {
     return grpc::Status(static_cast<grpc::StatusCode>(outcome.status), outcome.text);
+  }
+  if (outcome.held == Outcome::Held::Yes) {
+    return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, outcome.text);
   }
   if (outcome.status != FLOW_CANCELLED && outcome.status != FLOW_DEADLINE_EXCEEDED) {
     return std::nullopt;

@@ -25,6 +25,7 @@
 #include "host/executor/watchdog.hpp"
 #include "host/plugin/library.hpp"
 #include "host/plugin/resolve.hpp"
+#include "host/stack/stack.hpp"
 
 namespace flow::host {
 namespace {
@@ -172,6 +173,7 @@ int serve_executors(const core::FlowConfig& config, const std::vector<ServeSpec>
   const auto followed = core::follow_supervisor();
   const core::Notifier notifier;
   StopSignals signals;
+  prepare_stacks();
   // A log that nobody reads any more is no reason to end.
   std::signal(SIGPIPE, SIG_IGN);
   const auto log = core::effective_log_config(config.log, core::process_environment());

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "host/stack/stack.hpp"
 
 namespace flow::host {
 
@@ -24,6 +25,7 @@ class StuckThreads {
   struct Taken {
     pid_t thread;
     std::string place;
+    absl::StatusOr<RawStack> stack;
   };
   std::vector<Taken> taken_;
 };

@@ -37,7 +37,7 @@ FlowState::FlowState(const core::FlowConfig& config, const FlowPlan& plan, std::
 
 Actions FlowState::start(Moment now) {
   for (ReplicaStatus& replica : replicas_) {
-    replica = {ReplicaState::Starting, "its process is being started", now.wall, 0};
+    replica = {ReplicaState::Starting, "its process is being started", now.wall, 0, {}};
   }
   for (Child& child : children_) spawn(now, child);
   return taken();
@@ -52,7 +52,6 @@ void FlowState::spawn(Moment now, Child& child) {
   child.failure.clear();
   child.speaker.reset();
   child.hang.clear();
-  child.stack.clear();
   child.hang_due.reset();
   act(action::Spawn{place(child)});
 }
@@ -165,27 +164,35 @@ void FlowState::on_said_ready(Moment now, Child& child) {
 void FlowState::on_hang(Moment now, Child& child, const std::vector<std::size_t>& about,
                         const core::NotifyMessage& message) {
   const std::string sentence(value(message, core::notify_key::kHung));
-  if (auto stack = core::split_lines(value(message, core::notify_key::kStack)); !stack.empty()) {
-    child.stack = std::move(stack);
-  }
-  if (child.hang.empty()) {
+  const std::vector<std::string> stack =
+      core::split_lines(value(message, core::notify_key::kStack));
+  const bool first = child.hang.empty();
+  const bool explained = message.contains(core::notify_key::kStack);
+  if (first) {
     child.hang = sentence;
-    child.hang_due = now.steady + core::limits::kHangGrace;
     act(action::Log{action::Log::Level::Error,
-                    fmt::format("{}: process {} hangs and is killed in {}: {}", name(child),
-                                child.pid, duration_text(core::limits::kHangGrace), sentence)});
+                    fmt::format("{}: process {} hangs and will be killed: {}", name(child),
+                                child.pid, sentence)});
   }
-  child.failure = child.hang;
-  for (const std::string& line : child.stack) child.failure += "\n" + line;
+  const Time due = now.steady + core::limits::kHangGrace;
+  if (explained) child.hang_due = std::min(child.hang_due.value_or(due), due);
+  if (!child.hang_due) child.hang_due = due + core::limits::kHangExplained;
+  if (first || !stack.empty()) {
+    set_stacks(child, stack);
+    child.failure = child.hang;
+    for (const std::string& line : stack) child.failure += "\n" + line;
+  }
   if (phase_ == Phase::Stopping) return;  // it is DRAINING, and its end is waited for anyway
   for (const std::size_t replica : replicas_of(child)) {
     const bool is_stuck = std::find(about.begin(), about.end(), replica) != about.end();
-    if (!is_stuck && replicas_[replica].state == ReplicaState::Hung) continue;
-    set_replica(now, replica, is_stuck ? ReplicaState::Hung : ReplicaState::Draining,
-                is_stuck
-                    ? sentence
-                    : fmt::format("process {}, which it shares, hangs: {}", child.pid, child.hang),
-                child.pid);
+    if (is_stuck) {
+      set_replica(now, replica, ReplicaState::Hung, sentence, child.pid);
+    } else if (replicas_[replica].state != ReplicaState::Hung) {
+      set_replica(now, replica, ReplicaState::Draining,
+                  fmt::format("process {}, which it shares, hangs: {}", child.pid, child.hang),
+                  child.pid);
+    }
+    if (!stack.empty()) act(action::Publish{replica});
   }
 }
 
@@ -374,11 +381,16 @@ FlowState::Progress FlowState::progress() const {
   return progress;
 }
 
+// With the state that changes next, to whoever is told of it.
+void FlowState::set_stacks(const Child& child, const std::vector<std::string>& stacks) {
+  for (const std::size_t replica : replicas_of(child)) replicas_[replica].stacks = stacks;
+}
+
 void FlowState::set_replica(Moment now, std::size_t replica, ReplicaState state, std::string reason,
                             pid_t pid) {
   ReplicaStatus& status = replicas_[replica];
   const auto since = status.state == state && status.pid == pid ? status.since : now.wall;
-  const ReplicaStatus changed{state, std::move(reason), since, pid};
+  const ReplicaStatus changed{state, std::move(reason), since, pid, status.stacks};
   if (status == changed) return;
   status = changed;
   act(action::Publish{replica});

@@ -30,6 +30,8 @@ struct ReplicaStatus {
   std::string reason;  // a sentence without a full stop
   std::chrono::system_clock::time_point since;
   pid_t pid = 0;  // 0: no process exists
+  // What is known of its last crash or hang, a line each; empty if it died without a word.
+  std::vector<std::string> stacks{};
   bool operator==(const ReplicaStatus&) const = default;
 };
 
@@ -124,7 +126,6 @@ class FlowState {
     std::string failure;
     std::optional<std::size_t> speaker;  // a place in FlowPlan::replicas
     std::string hang;                    // why its process is of no use; empty: it is of use
-    std::vector<std::string> stack;      // where its stuck threads are, if it knows
     std::optional<Time> hang_due;        // when it is killed for that
     RestartPolicy policy;
   };
@@ -166,6 +167,7 @@ class FlowState {
   std::size_t wave_of(const Child& child) const;
   void kill_all(Moment now, int status);
 
+  void set_stacks(const Child& child, const std::vector<std::string>& stacks);
   void set_replica(Moment now, std::size_t replica, core::ReplicaState state, std::string reason,
                    pid_t pid);
   void set_replicas(Moment now, const Child& child, core::ReplicaState state,

@@ -15,14 +15,17 @@
 #include "flow/plugin.hpp"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "host/executor/watchdog.hpp"
+#include "host/stack/stack.hpp"
 #include "served.hpp"
 
 namespace flow::host {
 namespace {
 
 using testing::AllOf;
+using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::MatchesRegex;
 using testing::StartsWith;
 
 constexpr auto kBudget = 100ms;
@@ -36,7 +39,7 @@ class Gate {
     open_ = true;
     changed_.notify_all();
   }
-  void pass() {
+  [[gnu::noinline]] void pass() {  // so that a stack names it
     std::unique_lock lock(mutex_);
     ++inside_;
     changed_.notify_all();
@@ -153,6 +156,7 @@ class WatchedExecutor {
 
 class HangTest : public testing::Test {
  protected:
+  static void SetUpTestSuite() { prepare_stacks(); }
   HangTest() {
     Scripted::on_create = nullptr;
     Scripted::on_health = nullptr;
@@ -179,6 +183,20 @@ TEST_F(HangTest, TheCallerOfAStuckCallIsAnsweredWhileThePluginStillHasIt) {
   EXPECT_THAT(hang->sentence,
               StartsWith("call \"3f2a\" at /index made no progress for 0.1 s (hang_budget)"));
   EXPECT_FALSE(executor.serves());
+  gate.open();
+}
+
+TEST_F(HangTest, TheStackOfTheStuckThreadNamesThePluginsFunction) {
+  Gate gate;
+  Scripted::script = [&](flow::Request&) { gate.pass(); };
+  WatchedExecutor executor(serial());
+  ASSERT_TRUE(executor->start().ok());
+  EXPECT_FALSE(executor.post("/index", "3f2a").get().status.ok());
+  const auto hang = executor.hang(true);
+  ASSERT_TRUE(hang);
+  ASSERT_FALSE(hang->stack.empty());
+  EXPECT_THAT(hang->stack.front(), MatchesRegex("thread [0-9]+, inside process\\(\\):"));
+  EXPECT_THAT(hang->stack, Contains(HasSubstr("Gate::pass()")));
   gate.open();
 }
 
@@ -433,6 +451,24 @@ TEST_F(HangTest, AHealthThatDoesNotReturnMakesTheExecutorHang) {
   EXPECT_FALSE(executor.serves());
   EXPECT_EQ(executor.post("/x", "r").get().status.error_code(), grpc::StatusCode::UNAVAILABLE);
   gate.open();
+}
+
+TEST_F(HangTest, SoDoesACancelThatDoesNotReturn) {
+  Gate gate;
+  std::optional<flow::Completion> kept;
+  ScriptedAsync::script = [&](flow::Request, flow::Completion done) { kept = std::move(done); };
+  ScriptedAsync::on_cancel = [&] { gate.pass(); };
+  WatchedExecutor executor(async(), std::nullopt);
+  ASSERT_TRUE(executor->start().ok());
+  EXPECT_FALSE(executor.post("/x", "r", 50ms).get().status.ok());
+
+  const auto hang = executor.hang(true);
+
+  ASSERT_TRUE(hang);
+  EXPECT_THAT(hang->sentence, StartsWith("cancel() of plugin \"plug\" has not returned for "));
+  EXPECT_THAT(hang->stack, Contains(HasSubstr("Gate::pass()")));
+  gate.open();
+  kept.reset();
 }
 
 }  // namespace

@@ -80,8 +80,10 @@ TEST_F(FlowSupervise, AnExecutorThatHangsSaysWhyIsKilledAfterAGraceAndRestarted)
   EXPECT_EQ(replica(0).state, ReplicaState::Hung);
   EXPECT_EQ(replica(0).reason, kStuck);
   EXPECT_THAT(flow.published, ElementsAre(0));
-  EXPECT_THAT(flow.logs.back(), HasSubstr("a/rep-0: process 102 hangs and is killed in 1 s: call"));
+  EXPECT_THAT(flow.logs.back(), HasSubstr("a/rep-0: process 102 hangs and will be killed: call"));
   EXPECT_THAT(flow.signals, IsEmpty());
+  flow.pass(100ms);
+  flow.notify(1, {{"X_FLOW_HUNG", kStuck}, {"X_FLOW_STACK", "thread 7:\t#0 f()"}});
   EXPECT_EQ(flow.state.deadline(), flow.now.steady + core::limits::kHangGrace);
 
   flow.advance();
@@ -93,8 +95,9 @@ TEST_F(FlowSupervise, AnExecutorThatHangsSaysWhyIsKilledAfterAGraceAndRestarted)
   flow.crash(1);
 
   EXPECT_EQ(replica(0).state, ReplicaState::Backoff);
+  EXPECT_THAT(replica(0).stacks, ElementsAre("thread 7:", "#0 f()"));
   EXPECT_THAT(replica(0).reason,
-              HasSubstr("process 102 was killed by signal 9 (SIGKILL) at 2026-11-22T08:15:31.123Z, "
+              HasSubstr("process 102 was killed by signal 9 (SIGKILL) at 2026-11-22T08:15:31.223Z, "
                         "because " +
                         kStuck + "; restart 1 of 5 at"));
   flow.advance();
@@ -106,11 +109,22 @@ TEST_F(FlowSupervise, AnExecutorThatHangsSaysWhyIsKilledAfterAGraceAndRestarted)
 TEST_F(FlowSupervise, WhatAHungProcessSaysElseDoesNotMakeItReady) {
   flow.notify(1, {{"X_FLOW_HUNG", kStuck}});
   flow.notify(1, {{"READY", "1"}, {"STATUS", "ready and listening"}});
+  flow.published.clear();
   flow.notify(1, {{"X_FLOW_HUNG", kStuck}, {"X_FLOW_STACK", "thread 7:\t#0 f()"}});
+  EXPECT_THAT(replica(0).stacks, ElementsAre("thread 7:", "#0 f()"));
+  EXPECT_THAT(flow.published, ElementsAre(0));
   EXPECT_EQ(replica(0).state, ReplicaState::Hung);
   EXPECT_EQ(replica(0).reason, kStuck);
   flow.advance();
   EXPECT_THAT(flow.signals, ElementsAre(Pair(1, SIGKILL))) << "once, and not later";
+}
+
+TEST_F(FlowSupervise, AHungProcessThatDoesNotExplainItselfIsKilledAfterAWhile) {
+  flow.notify(1, {{"X_FLOW_HUNG", kStuck}});
+  EXPECT_EQ(flow.state.deadline(),
+            flow.now.steady + core::limits::kHangExplained + core::limits::kHangGrace);
+  flow.advance();
+  EXPECT_THAT(flow.signals, ElementsAre(Pair(1, SIGKILL)));
 }
 
 TEST_F(FlowSupervise, AHungProcessThatEndsByItselfIsNoCleanEnd) {

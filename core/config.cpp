@@ -197,6 +197,7 @@ ExecutorDraft read_executor(const Source& source, const toml::table& table, std:
     to.max_in_flight = max_in_flight;
   }
   read_idempotent(executor, source.errors, to.idempotent);
+  executor.duration_or_off("hang_budget", to.hang_budget);
 
   std::vector<PlacedText> needs;
   const Location needs_at = executor.texts("needs", needs);
@@ -211,8 +212,8 @@ ExecutorDraft read_executor(const Source& source, const toml::table& table, std:
     read_fault(source.reader(*fault, "fault of [[executors]]"), begin_of(fault->source()),
                source.errors, to.fault);
   }
-  executor.refuse_others({"external", "floating", "hang_budget", "min_ready", "polling", "retries",
-                          "shards", "timeout_send", "tls", "when"});
+  executor.refuse_others({"external", "floating", "min_ready", "polling", "retries", "shards",
+                          "timeout_send", "tls", "when"});
   return draft;
 }
 

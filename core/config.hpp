@@ -118,6 +118,8 @@ struct ExecutorConfig {
   std::optional<std::uint32_t> max_in_flight;
   // Endpoints that may run twice without harm, beside those that the plugin says; "*": all.
   std::vector<PlacedText> idempotent;
+  // How long a call may go without progress; absent: for ever.
+  std::optional<std::chrono::nanoseconds> hang_budget = std::chrono::seconds(30);
   Location at;  // of its [[executors]]
 };
 

@@ -202,18 +202,39 @@ Location TableReader::text_map(std::string_view key, std::map<std::string, std::
 Location TableReader::duration(std::string_view key, Zero zero, std::chrono::nanoseconds& to) {
   const toml::node* node = find(key);
   if (node == nullptr) return {};
-  const Location at = begin_of(node->source());
   const std::optional<std::string> text =
       expanded_text(key, *node, "a duration, such as \"250ms\" or \"5s\"");
-  if (!text) return {};
+  return text ? duration_of(key, *node, *text, zero, to) : Location{};
+}
 
-  const absl::StatusOr<std::chrono::nanoseconds> value = parse_duration(*text);
+Location TableReader::duration_or_off(std::string_view key,
+                                      std::optional<std::chrono::nanoseconds>& to) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return {};
+  const std::optional<std::string> text =
+      expanded_text(key, *node, "a duration, such as \"30s\", or \"off\"");
+  if (!text) return {};
+  if (*text == "off") {
+    to.reset();
+    return begin_of(node->source());
+  }
+  std::chrono::nanoseconds value{};
+  const Location at = duration_of(key, *node, *text, Zero::Refused, value);
+  if (at.line != 0) to = value;
+  return at;
+}
+
+Location TableReader::duration_of(std::string_view key, const toml::node& node,
+                                  const std::string& text, Zero zero,
+                                  std::chrono::nanoseconds& to) {
+  const Location at = begin_of(node.source());
+  const absl::StatusOr<std::chrono::nanoseconds> value = parse_duration(text);
   if (!value.ok()) {
     errors_.add(at, fmt::format("{}: {}", key, message(value.status())));
     return {};
   }
   if (*value == std::chrono::nanoseconds::zero() && zero == Zero::Refused) {
-    errors_.add(at, fmt::format("{} is {}, expected more than nothing", key, in_quotes(*text)));
+    errors_.add(at, fmt::format("{} is {}, expected more than nothing", key, in_quotes(text)));
     return {};
   }
   to = *value;

@@ -56,6 +56,8 @@ class TableReader {
   Location texts(std::string_view key, std::vector<PlacedText>& to);
   Location text_map(std::string_view key, std::map<std::string, std::string>& to);
   Location duration(std::string_view key, Zero zero, std::chrono::nanoseconds& to);
+  // "off" for none.
+  Location duration_or_off(std::string_view key, std::optional<std::chrono::nanoseconds>& to);
   Location size(std::string_view key, std::uint64_t max, std::uint64_t& to);
 
   Location boolean(std::string_view key, bool& to);
@@ -96,6 +98,8 @@ class TableReader {
 
  private:
   const toml::node* find(std::string_view key);
+  Location duration_of(std::string_view key, const toml::node& node, const std::string& text,
+                       Zero zero, std::chrono::nanoseconds& to);
   void wrong_type(std::string_view key, const toml::node& node, std::string_view expected);
   std::optional<std::string> expanded(std::string_view key, const toml::node& node);
   std::optional<std::string> expanded_text(std::string_view key, const toml::node& node,

@@ -49,12 +49,41 @@ constexpr auto kStreamStall = 30s;
 // Before drain_timeout is over: half of it for plugins to end what they are told to end, half for
 // clients to take what is left. No more than half of drain_timeout.
 constexpr auto kStopGrace = 1s;
+// What health() and cancel() of a plugin may take, which the ABI wants back within a millisecond:
+// three thousand times that, for a machine that swaps, is no hiccup any more.
+constexpr auto kPromptBudget = 3s;
+// How often the watchdog looks at least: a call is seen soon after it began, for nothing that a
+// processor would notice. It looks at the very moment when a budget is spent besides.
+constexpr auto kWatchInterval = 100ms;
+// A watchdog that comes back later than this was not late, its whole process stood still (SIGSTOP,
+// a debugger, a laptop's lid): calls made no progress because nobody let them.
+constexpr auto kWatchLate = 500ms;
+// What a stuck thread may take to say where it is: it only has to be scheduled.
+constexpr auto kStackPatience = 200ms;
+// Stuck threads whose stacks are shown. Two explain a deadlock; all of a pool's look the same.
+constexpr std::size_t kStuckStacksMax = 4;
+// What may be said of stacks in one datagram to the supervisor: the kernel takes six times that.
+constexpr std::size_t kStackBytesMax = 32 << 10;
+// From the word that a process hangs to the one that says where: it finds and reads the files of
+// its stuck threads' functions, which takes milliseconds on a machine that has time.
+constexpr auto kHangExplained = 2s;
+// From that word to its SIGKILL: calls that still work may end, callers who
+// were given up get their answers. It serves nobody new meanwhile, so this is an outage's length.
+constexpr auto kHangGrace = 1s;
+// How much sooner than its supervisor a process gives up its own create(), to say why: a stack is
+// found and put into words meanwhile. No more than a quarter of timeout_ready.
+constexpr auto kCreateMargin = 500ms;
 // What a plugin may say about an error (rule A7 of the ABI bounds nothing, so we do).
 constexpr std::size_t kErrorTextMax = 4096;
 // A plugin's file: the preflight maps it, and a section table beyond this is hostile.
 constexpr std::size_t kElfSectionsMax = 4096;
 // A note larger than this is not metadata.
 constexpr std::size_t kMetadataBytesMax = 256 << 10;
+
+// The symbols of one file, to name the functions of a stack: a gigabyte of code has fewer.
+constexpr std::uint64_t kSymbolBytesMax = 256 << 20;
+// Templates have names of many kilobytes, of which the end says little.
+constexpr std::size_t kFunctionNameMax = 512;
 
 // ---- supervision --------------------------------------------------------------------------------
 

@@ -45,6 +45,25 @@ std::string format_notify(const NotifyMessage& message) {
   return datagram;
 }
 
+std::string joined_lines(const std::vector<std::string>& lines) {
+  std::string value;
+  for (const std::string& line : lines) {
+    if (!value.empty()) value += '\t';
+    for (const char c : line) value += c == '\t' ? ' ' : c;
+  }
+  return value;
+}
+
+std::vector<std::string> split_lines(std::string_view value) {
+  std::vector<std::string> lines;
+  while (!value.empty()) {
+    const std::size_t end = std::min(value.find('\t'), value.size());
+    if (end > 0) lines.emplace_back(value.substr(0, end));
+    value.remove_prefix(std::min(end + 1, value.size()));
+  }
+  return lines;
+}
+
 absl::StatusOr<NotifyMessage> parse_notify(std::string_view datagram) {
   NotifyMessage message;
   while (!datagram.empty()) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,12 +24,21 @@ inline constexpr std::string_view kFailure = "X_FLOW_FAILURE";
 inline constexpr std::string_view kFlowAddress = "X_FLOW_ADDRESS";
 // The gateway's verdict on the whole Flow, "1" or "0"; STATUS says why not.
 inline constexpr std::string_view kFlowReady = "X_FLOW_READY";
+// The executor hangs, in words for people: it serves nobody any more, and its process is to be
+// ended and replaced. May be said again when more is known.
+inline constexpr std::string_view kHung = "X_FLOW_HUNG";
+// Beside it, when all is said: where the plugin's stuck threads are, as joined_lines() has it;
+// empty if that is not known.
+inline constexpr std::string_view kStack = "X_FLOW_STACK";
 }  // namespace notify_key
 
 using NotifyMessage = std::map<std::string, std::string, std::less<>>;
 
 // A value keeps its line breaks out of the protocol: they become blanks.
 std::string format_notify(const NotifyMessage& message);
+// Several lines as one value, which cannot have line breaks: with tabs between them.
+std::string joined_lines(const std::vector<std::string>& lines);
+std::vector<std::string> split_lines(std::string_view value);
 // Lines without '=' are an error; of two lines with one key the last counts.
 absl::StatusOr<NotifyMessage> parse_notify(std::string_view datagram);
 

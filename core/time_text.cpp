@@ -16,4 +16,11 @@ std::string utc_text(std::chrono::system_clock::time_point time) {
                      clock.subseconds().count());
 }
 
+std::string duration_text(std::chrono::nanoseconds duration) {
+  using Seconds = std::chrono::duration<double>;
+  using Milliseconds = std::chrono::duration<double, std::milli>;
+  if (duration >= std::chrono::seconds(1)) return fmt::format("{:g} s", Seconds(duration).count());
+  return fmt::format("{:g} ms", Milliseconds(duration).count());
+}
+
 }  // namespace flow::core

@@ -56,7 +56,7 @@ jina::StatusProto failure_status(const FlowView& flow) {
     }
     for (const ReplicaView& replica : executor.replicas) {
       if (replica.status.state != core::ReplicaState::Ready) {
-        exception->add_stacks(evidence(replica));
+        for (std::string& line : evidence(replica)) exception->add_stacks(std::move(line));
       }
     }
   }
@@ -100,10 +100,13 @@ std::string reason_of(const FlowView& flow) {
 
 }  // namespace
 
-std::string evidence(const ReplicaView& replica) {
-  return fmt::format("{} at {} is {} since {}: {}\n", replica.name, replica.address,
-                     core::name(replica.status.state), core::utc_text(replica.status.since),
-                     replica.status.reason);
+std::vector<std::string> evidence(const ReplicaView& replica) {
+  const ReplicaStatus& status = replica.status;
+  std::vector<std::string> lines = {
+      fmt::format("{} at {} is {} since {}: {}\n", replica.name, replica.address,
+                  core::name(status.state), core::utc_text(status.since), status.reason)};
+  for (const std::string& line : status.stacks) lines.push_back(fmt::format("  {}\n", line));
+  return lines;
 }
 
 std::string status_json(const jina::StatusProto& status) {

@@ -44,7 +44,8 @@ struct Verdict {
   std::string readyz_json;     // GET /readyz
   std::string readyz_verbose;  // GET /readyz?verbose
   std::vector<bool> executors_ready;
-  std::vector<std::string> evidence;  // a line for each replica in the way
+  // A line for each replica in the way, and behind it those about its crash or hang.
+  std::vector<std::string> evidence;
 };
 
 // As the reference's HTTP gateway writes it: numbers for enums, every member present.
@@ -61,8 +62,9 @@ DryRunAnswer dry_run_failure(const jina::StatusProto& status);
 
 std::shared_ptr<const Verdict> judge(const FlowView& flow);
 
-// One entry of `stacks`: where a replica stands and since when, then the evidence.
-std::string evidence(const ReplicaView& replica);
+// Entries of `stacks`: where a replica stands and since when, with the reason, then a line for each
+// of what its supervisor knows about its crash or hang.
+std::vector<std::string> evidence(const ReplicaView& replica);
 
 // What a caller is told whose request could not reach an executor: the reference's words, because
 // existing clients look for them.

@@ -222,7 +222,7 @@ absl::Status ExecutorCall::failure() const {
                          word != nullptr ? word->reason : loss.why);
     if (word != nullptr) {
       view.status = *word;
-      evidence.push_back(gateway::evidence(view));
+      for (std::string& line : gateway::evidence(view)) evidence.push_back(std::move(line));
     } else {
       evidence.push_back(fmt::format("{} at {} was lost with the request: {}\n", view.name,
                                      view.address, loss.why));

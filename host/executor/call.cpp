@@ -6,6 +6,7 @@
 #include "core/limits.hpp"
 #include "host/executor/call_pool.hpp"
 #include "host/executor/clock.hpp"
+#include "host/executor/stay.hpp"
 
 namespace flow::host {
 
@@ -16,6 +17,8 @@ void Call::begin(const CallSpec& spec, std::uint32_t tag) {
   cancelled_.store(false, std::memory_order_relaxed);
   stopping_.store(false, std::memory_order_relaxed);
   lacks_a_part_.store(false, std::memory_order_relaxed);
+  emitting_.store(false, std::memory_order_relaxed);
+  given_up_.store(false, std::memory_order_relaxed);
   holders_.store(1, std::memory_order_relaxed);
   early_status_ = FLOW_OK;
   cancel_told_ = false;
@@ -24,10 +27,11 @@ void Call::begin(const CallSpec& spec, std::uint32_t tag) {
 }
 
 void Call::clear() {
+  CallSpec over;  // what it keeps goes without the lock
   const std::lock_guard lock(mutex_);
   state_.store(State::Unused, std::memory_order_release);
   documents_.reset();
-  spec_ = {};
+  over = std::exchange(spec_, {});
 }
 
 bool Call::start(std::uint64_t now_ns) {
@@ -35,6 +39,8 @@ bool Call::start(std::uint64_t now_ns) {
   {
     const std::lock_guard lock(mutex_);
     if (!expired && !cancelled_.load(std::memory_order_relaxed)) {
+      thread_ = this_thread();
+      progress_ns_.store(now_ns, std::memory_order_relaxed);
       state_.store(State::Running, std::memory_order_release);
       return true;
     }
@@ -52,12 +58,14 @@ bool Call::start(std::uint64_t now_ns) {
 Call::AfterReturn Call::returned(flow_status status, std::uint32_t plugin_flags) {
   {
     const std::lock_guard lock(mutex_);
+    thread_ = 0;
     if (state_ == State::FinishedEarly) {
       if (status != FLOW_PENDING) {
         pool_.logger().error("process() returned a final status after call_finish(): ignored");
       }
       status = early_status_;
     } else if (status == FLOW_PENDING && (plugin_flags & FLOW_ASYNC) != 0) {
+      progress();
       state_.store(State::Pending, std::memory_order_release);
       if (!cancelled_.load(std::memory_order_relaxed)) return AfterReturn::Nothing;
       hold();  // the plugin may finish before it is told
@@ -109,6 +117,28 @@ bool Call::stop(CallOrigin::Stop how) {
   return tell;
 }
 
+std::optional<std::uint64_t> Call::silent_since() const {
+  const State now = state();
+  const bool in_hand =
+      now == State::Running || now == State::FinishedEarly || now == State::Pending;
+  if (!in_hand || emitting_.load(std::memory_order_acquire) || given_up_.load()) {
+    return std::nullopt;
+  }
+  return progress_ns_.load(std::memory_order_relaxed);
+}
+
+std::optional<Call::GivenUp> Call::give_up(std::uint64_t since_ns) {
+  const std::lock_guard lock(mutex_);
+  if (silent_since() != since_ns) return std::nullopt;
+  given_up_.store(true);
+  hold();  // the plugin's own, until it ends the call
+  return GivenUp{thread_, cancel_locked()};
+}
+
+void Call::answer_given_up(flow_status status, std::string text) {
+  spec_.origin->call_finished({status, std::move(text), Outcome::Started::Yes, Outcome::Held::Yes});
+}
+
 bool Call::begin_cancel() {
   const std::lock_guard lock(mutex_);
   if (state_ != State::Pending || cancel_told_) return false;
@@ -138,6 +168,7 @@ Call::Finish Call::finish(flow_status status) {
 
 // The call is released, and perhaps used again, as soon as its origin knows.
 void Call::end(flow_status status) {
+  if (given_up_.load()) return release();
   documents_->finish();
   if (status == FLOW_OK && lacks_a_part_.load(std::memory_order_relaxed)) status = FLOW_CANCELLED;
   Outcome outcome{status, {}, Outcome::Started::Yes};
@@ -154,7 +185,10 @@ void Call::set_error(std::string_view text) {
 }
 
 flow_status Call::emit() {
+  emitting_.store(true, std::memory_order_relaxed);
   const flow_status status = emit_unless_cancelled();
+  progress();
+  emitting_.store(false, std::memory_order_release);
   if (status == FLOW_CANCELLED) lacks_a_part_.store(true, std::memory_order_relaxed);
   return status;
 }
@@ -166,6 +200,8 @@ flow_status Call::emit_unless_cancelled() {
   if (const auto status = documents_->take_part(part); status != FLOW_OK) return status;
   return spec_.stream->write(std::move(part));
 }
+
+void Call::progress() { progress_ns_.store(monotonic_ns(), std::memory_order_relaxed); }
 
 flow_status Call::refuse_emit() {
   pool_.logger().error(

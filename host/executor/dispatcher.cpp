@@ -27,11 +27,24 @@ absl::Status Dispatcher::start() {
 }
 
 void Dispatcher::submit(Call& call) {
+  std::optional<std::string> refusal;
   {
     const std::lock_guard lock(mutex_);
-    queue_.push_back(&call);
+    refusal = refusal_;
+    if (!refusal) queue_.push_back(&call);
   }
+  if (refusal) return call.refuse(FLOW_UNAVAILABLE, *refusal);
   changed_.notify_one();
+}
+
+void Dispatcher::refuse_all(const std::string& why) {
+  std::deque<Call*> refused;
+  {
+    const std::lock_guard lock(mutex_);
+    refusal_ = why;
+    refused.swap(queue_);
+  }
+  for (auto* call : refused) call->refuse(FLOW_UNAVAILABLE, why);
 }
 
 void Dispatcher::stop() {

@@ -6,6 +6,8 @@
 #include <deque>
 #include <future>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -34,6 +36,8 @@ class Dispatcher {
   absl::Status start();
   // A queued call. Its end is told to its origin, perhaps before this returns.
   void submit(Call& call);
+  // Ends what is queued, and whatever is submitted from now on, as UNAVAILABLE and not started.
+  void refuse_all(const std::string& why);
   // Runs what is queued, ends the workers, runs destroy() and waits for it.
   void stop();
 
@@ -50,6 +54,7 @@ class Dispatcher {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Call*> queue_;
+  std::optional<std::string> refusal_;
   bool stopping_ = false;
   std::thread first_;
 };

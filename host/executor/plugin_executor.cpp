@@ -76,7 +76,9 @@ flow_status doc_set_score(flow_call* call, const void* doc, flow_str name, doubl
 std::int32_t call_cancelled(const flow_call* call) noexcept {
   return call == nullptr || as_call(call).is_cancelled() ? 1 : 0;
 }
-void call_progress(flow_call*) noexcept {}
+void call_progress(flow_call* call) noexcept {
+  if (call != nullptr && as_call(call).is_alive()) as_call(call).progress();
+}
 flow_status call_emit(flow_call* call) noexcept {
   if (call == nullptr || !as_call(call).is_alive()) return FLOW_INVALID_ARGUMENT;
   return as_call(call).emit();
@@ -177,6 +179,7 @@ bool PluginExecutor::has_cancel() const { return FLOW_HAS(&table_, cancel); }
 absl::Status PluginExecutor::create() {
   if (faults_) faults_->before_create();
   const flow_value config = view(config_);
+  const Stay::Mark mark(in_create_);
   FLOW_RETURN_IF_ERROR(to_status(table_.create(&host_, &config, &executor_), "create()"));
   created_ = true;
   return absl::OkStatus();
@@ -214,11 +217,14 @@ Call::AfterReturn PluginExecutor::process(Call& call) {
 
 absl::Status PluginExecutor::health() {
   if (!has_health()) return absl::OkStatus();
+  const Stay::Mark mark(in_health_);
   return to_status(table_.health(executor_), "health()");
 }
 
 void PluginExecutor::cancel(Call& call) {
-  if (has_cancel() && call.begin_cancel()) table_.cancel(executor_, &call);
+  if (!has_cancel() || !call.begin_cancel()) return;
+  const Stay::Mark mark(in_cancel_);
+  table_.cancel(executor_, &call);
 }
 
 }  // namespace flow::host

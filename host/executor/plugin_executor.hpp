@@ -13,6 +13,7 @@
 #include "google/protobuf/struct.pb.h"
 #include "host/executor/call.hpp"
 #include "host/executor/faults.hpp"
+#include "host/executor/stay.hpp"
 
 namespace flow::host {
 
@@ -35,6 +36,11 @@ class PluginExecutor {
   // [any]
   absl::Status health();
   void cancel(Call& call);
+
+  // Who is inside the functions that one thread at a time is inside of.
+  const Stay& in_create() const { return in_create_; }
+  const Stay& in_health() const { return in_health_; }
+  const Stay& in_cancel() const { return in_cancel_; }
 
   bool has_health() const;
   bool has_cancel() const;
@@ -60,6 +66,7 @@ class PluginExecutor {
   const std::unique_ptr<Faults> faults_;
   flow_executor* executor_ = nullptr;  // may be nullptr although created: the plugin's choice
   bool created_ = false;
+  Stay in_create_, in_health_, in_cancel_;
 };
 
 }  // namespace flow::host

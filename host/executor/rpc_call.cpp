@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/executor/rpc_call.hpp"
 
-#include <string_view>
+#include <utility>
 
 #include "fmt/format.h"
 #include "grpc/support/time.h"
@@ -24,7 +24,7 @@ std::uint64_t deadline_of(const grpc::CallbackServerContext& rpc) {
          static_cast<std::uint64_t>(monotonic.tv_nsec);
 }
 
-std::string_view traceparent(const grpc::CallbackServerContext& rpc) {
+std::string traceparent(const grpc::CallbackServerContext& rpc) {
   const auto found = rpc.client_metadata().find("traceparent");
   if (found == rpc.client_metadata().end()) return {};
   return {found->second.data(), found->second.size()};
@@ -41,16 +41,22 @@ grpc::Status is_stopping(const Identity& self) {
 
 }  // namespace
 
-grpc::Status RpcCall::submit(CallOrigin& origin, CallStream* stream, std::uint64_t bytes_max) {
+RpcCall::RpcCall(const ServiceContext& context, grpc::CallbackServerContext& rpc,
+                 jina::DataRequestProto& message)
+    : context_(context), rpc_(rpc), message_(message), trace_(traceparent(rpc)) {}
+
+grpc::Status RpcCall::submit(CallOrigin& origin, CallStream* stream, std::uint64_t bytes_max,
+                             std::shared_ptr<const void> keep) {
   parameters_ = parameters_for(context_.self.executor, message_.parameters());
   const CallSpec spec{&origin,
                       stream,
                       &message_,
                       parameters_ ? &*parameters_ : nullptr,
                       endpoint(message_),
-                      traceparent(rpc_),
+                      trace_,
                       deadline_of(rpc_),
-                      bytes_max};
+                      bytes_max,
+                      std::move(keep)};
   call_ = context_.pool.take(spec);
   if (call_ != nullptr) {
     context_.dispatcher.submit(*call_);
@@ -67,6 +73,9 @@ std::optional<grpc::Status> RpcCall::transport_error(const Outcome& outcome) {
   if (outcome.started == Outcome::Started::No) {
     mark_not_started(rpc_);
     return grpc::Status(static_cast<grpc::StatusCode>(outcome.status), outcome.text);
+  }
+  if (outcome.held == Outcome::Held::Yes) {
+    return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, outcome.text);
   }
   if (outcome.status != FLOW_CANCELLED && outcome.status != FLOW_DEADLINE_EXCEEDED) {
     return std::nullopt;

@@ -14,18 +14,23 @@
 #include <utility>
 #include <vector>
 
+#include "core/limits.hpp"
 #include "core/log.hpp"
 #include "core/notify.hpp"
 #include "core/status.hpp"
 #include "fmt/format.h"
+#include "host/executor/hang_report.hpp"
 #include "host/executor/served_executor.hpp"
 #include "host/executor/signals.hpp"
+#include "host/executor/watchdog.hpp"
 #include "host/plugin/library.hpp"
 #include "host/plugin/resolve.hpp"
+#include "host/stack/stack.hpp"
 
 namespace flow::host {
 namespace {
 
+using Clock = std::chrono::steady_clock;
 using Executors = std::vector<std::unique_ptr<ServedExecutor>>;
 
 // What went wrong, and with which executor if with one alone.
@@ -68,20 +73,39 @@ absl::StatusOr<ServedExecutorSpec> prepare(const core::FlowConfig& config, const
   served.bytes_max = config.gateway.max_message;
   served.fault = executor->fault;
   served.health_interval = config.health.heartbeat_interval;
+  served.hang_budget = executor->hang_budget;
   return served;
 }
 
 std::optional<Failure> load_all(const core::FlowConfig& config, const std::vector<ServeSpec>& specs,
-                                const core::LogConfig& log, Executors& executors) {
+                                const core::LogConfig& log, HangReport& hangs,
+                                Executors& executors) {
   for (const auto& spec : specs) {
     auto served = prepare(config, spec);
     if (!served.ok()) return Failure{spec.executor, served.status()};
     auto logger = core::make_logger(served->identity.name(), log);
     logger->debug("plugin \"{}\" {} is loaded", served->identity.plugin.id(),
                   served->identity.plugin.version());
+    served->on_hang = [&hangs, executor = spec.executor, logger](const Hang& hang) {
+      hangs.tell(executor, *logger, hang);
+    };
     executors.push_back(std::make_unique<ServedExecutor>(*std::move(served), std::move(logger)));
   }
   return std::nullopt;
+}
+
+// The supervisor counts from before this process ran, for all of its executors together: each has
+// to be created a little sooner, so that its process is still there to say why it was not.
+void set_create_limits(const core::FlowConfig& config, Clock::time_point started,
+                       Executors& executors) {
+  Clock::time_point deadline = started;
+  for (auto& executor : executors) {
+    const auto timeout = find_executor(config, executor->identity().executor)->timeout_ready;
+    const auto margin =
+        std::min<std::chrono::nanoseconds>(core::limits::kCreateMargin, timeout / 4);
+    deadline += timeout;
+    executor->create_by(deadline - margin, timeout);
+  }
 }
 
 std::optional<Failure> create_and_listen(const core::Notifier& notifier, Executors& executors) {
@@ -146,9 +170,11 @@ int report(const Failure& failure, const core::Notifier& notifier, spdlog::logge
 }  // namespace
 
 int serve_executors(const core::FlowConfig& config, const std::vector<ServeSpec>& specs) {
+  const auto started = Clock::now();
   const auto followed = core::follow_supervisor();
   const core::Notifier notifier;
   StopSignals signals;
+  prepare_stacks();
   // A log that nobody reads any more is no reason to end.
   std::signal(SIGPIPE, SIG_IGN);
   const auto log = core::effective_log_config(config.log, core::process_environment());
@@ -159,10 +185,14 @@ int serve_executors(const core::FlowConfig& config, const std::vector<ServeSpec>
   if (!followed.ok()) return report({{}, followed}, notifier, *logger);
   if (!log.ok()) return report({{}, log.status()}, notifier, *logger);
 
+  HangReport hangs(notifier);
   Executors executors;
-  if (const auto failure = load_all(config, specs, *log, executors)) {
+  if (const auto failure = load_all(config, specs, *log, hangs, executors)) {
     return report(*failure, notifier, *logger);
   }
+  set_create_limits(config, started, executors);
+  Watchdog watchdog;
+  for (auto& executor : executors) watchdog.add(executor->watched());
 
   std::optional<Failure> failure;
   if (signals.wait_while([&] { failure = create_and_listen(notifier, executors); })) {
@@ -171,6 +201,7 @@ int serve_executors(const core::FlowConfig& config, const std::vector<ServeSpec>
     end_at_once(0);
   }
   if (failure) return report(*failure, notifier, *logger);
+  hangs.serving();
   notifier.send({{"READY", "1"}});
 
   const int first = signals.wait();

@@ -35,7 +35,9 @@ ServedExecutor::ServedExecutor(ServedExecutorSpec spec, core::Logger logger)
       pool_(core::limits::kCallsInHandMax, core::limits::kCallsAtRest, logger_),
       attendant_(executor_, spec_.health_interval,
                  [this](const absl::Status& health) { on_health(health); }),
-      dispatcher_(executor_, attendant_, workers_for(spec_)) {}
+      dispatcher_(executor_, attendant_, workers_for(spec_)),
+      guard_({spec_.identity, executor_, pool_, attendant_, dispatcher_}, spec_.hang_budget,
+             [this](const Hang& hang) { on_hang(hang); }) {}
 
 ServedExecutor::~ServedExecutor() { stop(); }
 
@@ -50,6 +52,10 @@ absl::Status ServedExecutor::listen() {
   const ServiceContext context{spec_.identity, pool_,           dispatcher_,
                                attendant_,     spec_.bytes_max, spec_.stream_stall};
   FLOW_ASSIGN_OR_RETURN(server_, ExecutorServer::start(context, spec_.listen));
+  {
+    const std::lock_guard lock(health_mutex_);
+    listening_ = true;
+  }
   publish_health();
   attendant_.start();
   return absl::OkStatus();
@@ -69,9 +75,19 @@ void ServedExecutor::on_health(const absl::Status& health) {
   publish_health();
 }
 
+// Whoever can give the reason hears of it before our own health service, which can not.
+void ServedExecutor::on_hang(const Hang& hang) {
+  spec_.on_hang(hang);
+  {
+    const std::lock_guard lock(health_mutex_);
+    hung_ = true;
+  }
+  publish_health();
+}
+
 void ServedExecutor::publish_health() {
   const std::lock_guard lock(health_mutex_);
-  server_->set_serving(healthy_ && !stopping_);
+  if (listening_) server_->set_serving(healthy_ && !stopping_ && !hung_);
 }
 
 void ServedExecutor::announce_stop() {
@@ -103,6 +119,10 @@ void ServedExecutor::stop_calls(CallOrigin::Stop how) {
 
 void ServedExecutor::stop() {
   attendant_.stop();  // it tells the server about the plugin's health
+  {
+    const std::lock_guard lock(health_mutex_);
+    listening_ = false;
+  }
   if (server_ != nullptr) server_->shut_down(kStreamGrace);
   dispatcher_.stop();
 }

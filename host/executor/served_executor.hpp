@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -17,6 +18,7 @@
 #include "host/executor/attendant.hpp"
 #include "host/executor/call_pool.hpp"
 #include "host/executor/dispatcher.hpp"
+#include "host/executor/hang_guard.hpp"
 #include "host/executor/plugin_executor.hpp"
 #include "host/executor/server.hpp"
 
@@ -31,6 +33,9 @@ struct ServedExecutorSpec {
   core::FaultConfig fault;
   std::chrono::nanoseconds health_interval{0};
   std::chrono::nanoseconds stream_stall{core::limits::kStreamStall};
+  std::optional<std::chrono::nanoseconds> hang_budget;  // of a call; nullopt: none
+  // As HangGuard calls it; the executor takes nothing new then.
+  HangGuard::OnHang on_hang = [](const Hang&) {};
 };
 
 // One executor replica with everything that belongs to it: the plugin's instance, its threads, its
@@ -43,6 +48,15 @@ class ServedExecutor {
   // Stops if nobody did.
   ~ServedExecutor();
 
+  // For a watchdog to be added to; while it is, nothing of the plugin may keep us for ever
+  // unnoticed.
+  WatchdogClient& watched() { return guard_; }
+
+  // When create() has to be over and what its configuration says of that. Before create().
+  void create_by(std::chrono::steady_clock::time_point deadline,
+                 std::chrono::nanoseconds timeout_ready) {
+    guard_.create_by(deadline, timeout_ready);
+  }
   // Runs the plugin's create(); may take as long as that does.
   absl::Status create();
   // Serves. An error names the address.
@@ -63,6 +77,7 @@ class ServedExecutor {
 
  private:
   void on_health(const absl::Status& health);
+  void on_hang(const Hang& hang);
   void publish_health();
   void stop_calls(CallOrigin::Stop how);
 
@@ -73,10 +88,13 @@ class ServedExecutor {
   Attendant attendant_;
   Dispatcher dispatcher_;
   std::unique_ptr<ExecutorServer> server_;
+  HangGuard guard_;
 
   std::mutex health_mutex_;  // guards what the health service is told
   bool healthy_ = true;
   bool stopping_ = false;
+  bool hung_ = false;
+  bool listening_ = false;
 };
 
 }  // namespace flow::host

@@ -12,18 +12,31 @@ namespace {
 constexpr std::string_view kBytesUnsupported =
     "documents as docs_bytes are not supported: send them as docs";
 
-// One RPC whose answer is `message`, edited in place. gRPC deletes it by OnDone, which comes after
-// Finish; the plugin's call does not outlive it unless cancel() is still running.
+// One RPC whose answer is `message`, edited in place. gRPC lets go of it by OnDone, which comes
+// after Finish; the plugin's call keeps it as long as the plugin may use the message.
 class DataReactor final : public grpc::ServerUnaryReactor, private CallOrigin {
  public:
   DataReactor(const ServiceContext& context, grpc::CallbackServerContext& rpc,
-              jina::DataRequestProto& message)
-      : context_(context), rpc_(rpc), message_(message), call_(context, rpc, message) {}
+              std::shared_ptr<jina::DataRequestProto> message)
+      : context_(context),
+        rpc_(rpc),
+        kept_message_(std::move(message)),
+        message_(*kept_message_),
+        call_(context, rpc, message_) {}
 
+  static DataReactor* start(const ServiceContext& context, grpc::CallbackServerContext& rpc,
+                            std::shared_ptr<jina::DataRequestProto> message) {
+    const auto self = std::make_shared<DataReactor>(context, rpc, std::move(message));
+    self->self_ = self;
+    self->run();
+    return self.get();
+  }
+
+ private:
   void run() {
     switch (route(context_.self.plugin, message_)) {
       case Route::Process:
-        if (auto refused = call_.submit(*this, nullptr, context_.bytes_max); !refused.ok()) {
+        if (auto refused = call_.submit(*this, nullptr, context_.bytes_max, self_); !refused.ok()) {
           Finish(std::move(refused));
         }
         return;
@@ -37,7 +50,6 @@ class DataReactor final : public grpc::ServerUnaryReactor, private CallOrigin {
     }
   }
 
- private:
   void fail(flow_status status, std::string_view text) {
     add_route(context_.self, message_);
     set_error(context_.self, status, text, message_);
@@ -62,22 +74,16 @@ class DataReactor final : public grpc::ServerUnaryReactor, private CallOrigin {
 
   void OnDone() override {
     call_.done();
-    delete this;
+    const auto last = std::move(self_);
   }
 
   const ServiceContext& context_;
   grpc::CallbackServerContext& rpc_;
+  const std::shared_ptr<jina::DataRequestProto> kept_message_;
   jina::DataRequestProto& message_;
   RpcCall call_;
+  std::shared_ptr<DataReactor> self_;  // gRPC's hold; the other is the call's
 };
-
-grpc::ServerUnaryReactor* answer_data(const ServiceContext& context,
-                                      grpc::CallbackServerContext& rpc,
-                                      jina::DataRequestProto& message) {
-  auto* reactor = new DataReactor(context, rpc, message);
-  reactor->run();
-  return reactor;
-}
 
 template <typename Answer>
 grpc::ServerUnaryReactor* answer_at_once(grpc::CallbackServerContext& rpc, Answer computed,
@@ -96,8 +102,9 @@ SingleDataService::SingleDataService(ServiceContext context) : context_(context)
 
 grpc::ServerUnaryReactor* SingleDataService::process_single_data(grpc::CallbackServerContext* rpc,
                                                                  const jina::DataRequestProto*,
-                                                                 jina::DataRequestProto* answer) {
-  return answer_data(context_, *rpc, *answer);  // which is the request
+                                                                 jina::DataRequestProto*) {
+  auto* holder = static_cast<SameMessageAllocator::Holder*>(rpc->GetRpcAllocatorState());
+  return DataReactor::start(context_, *rpc, holder->kept_answer());
 }
 
 DataService::DataService(ServiceContext context) : context_(context) {
@@ -110,7 +117,7 @@ grpc::ServerUnaryReactor* DataService::process_data(grpc::CallbackServerContext*
   // gRPC hands out the request as const; our own holder, which made it, does not.
   auto* holder = static_cast<ListAllocator::Holder*>(rpc->GetRpcAllocatorState());
   merge(*holder->request(), *answer);
-  return answer_data(context_, *rpc, *answer);
+  return DataReactor::start(context_, *rpc, holder->kept_answer());
 }
 
 grpc::ServerUnaryReactor* DiscoveryService::endpoint_discovery(grpc::CallbackServerContext* rpc,

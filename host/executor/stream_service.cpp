@@ -55,8 +55,9 @@ std::uint64_t document_bytes_max(const Message& envelope, std::uint64_t bytes_ma
 }
 
 // One RPC. Messages wait in a queue, of which the first is being written; the plugin's thread puts
-// them in and gRPC's take them out. gRPC deletes the reactor by OnDone, which comes after Finish,
-// and that after the plugin's call has ended and the queue is empty.
+// them in and gRPC's take them out. gRPC lets go of the reactor by OnDone, which comes after
+// Finish, and that when the queue is empty after the plugin's call has ended or was given up. The
+// call keeps the reactor as long as the plugin may use it.
 class StreamReactor final : public grpc::ServerWriteReactor<Message>,
                             private CallOrigin,
                             private CallStream {
@@ -70,10 +71,19 @@ class StreamReactor final : public grpc::ServerWriteReactor<Message>,
         document_bytes_max_(document_bytes_max(envelope_, context.bytes_max)),
         call_(context, rpc, message_) {}
 
+  static StreamReactor* start(const ServiceContext& context, grpc::CallbackServerContext& rpc,
+                              Message& request) {
+    const auto self = std::make_shared<StreamReactor>(context, rpc, request);
+    self->self_ = self;
+    self->run();
+    return self.get();
+  }
+
+ private:
   void run() {
     switch (route(context_.self.plugin, message_)) {
       case Route::Process:
-        if (auto refused = call_.submit(*this, this, document_bytes_max_); !refused.ok()) {
+        if (auto refused = call_.submit(*this, this, document_bytes_max_, self_); !refused.ok()) {
           end(std::move(refused));
         }
         return;
@@ -84,7 +94,6 @@ class StreamReactor final : public grpc::ServerWriteReactor<Message>,
     }
   }
 
- private:
   // ---- by the plugin's thread
 
   flow_status write(Part part) override {
@@ -100,9 +109,9 @@ class StreamReactor final : public grpc::ServerWriteReactor<Message>,
     return FLOW_OK;
   }
 
-  // False: nobody will take the next message.
+  // False: nobody will take the next message. Once the end is queued the RPC may be gone.
   bool wait_for_room(std::unique_lock<std::mutex>& lock) {
-    const auto is_lost = [this] { return broken_ || call_.is_cancelled(); };
+    const auto is_lost = [this] { return broken_ || end_ || call_.is_cancelled(); };
     const auto stalled = monotonic_ns() + static_cast<std::uint64_t>(context_.stream_stall.count());
     const auto until = std::chrono::nanoseconds(std::min(stalled, call_.deadline_ns()));
     const bool woken = changed_.wait_until(lock, std::chrono::steady_clock::time_point(until), [&] {
@@ -190,7 +199,7 @@ class StreamReactor final : public grpc::ServerWriteReactor<Message>,
 
   void OnDone() override {
     call_.done();
-    delete this;
+    const auto last = std::move(self_);
   }
 
   // ---- by all of them
@@ -244,6 +253,8 @@ class StreamReactor final : public grpc::ServerWriteReactor<Message>,
   bool broken_ = false;
   std::optional<grpc::Status> end_;
   std::unique_ptr<DocumentProto> kept_;
+
+  std::shared_ptr<StreamReactor> self_;  // gRPC's hold; the other is the call's
 };
 
 }  // namespace
@@ -251,9 +262,7 @@ class StreamReactor final : public grpc::ServerWriteReactor<Message>,
 grpc::ServerWriteReactor<Message>* StreamService::stream_doc(grpc::CallbackServerContext* rpc,
                                                              const Message* request) {
   // gRPC hands out the request as const; it made it for this call, and it is not const.
-  auto* reactor = new StreamReactor(context_, *rpc, const_cast<Message&>(*request));
-  reactor->run();
-  return reactor;
+  return StreamReactor::start(context_, *rpc, const_cast<Message&>(*request));
 }
 
 }  // namespace flow::host

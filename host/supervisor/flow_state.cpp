@@ -37,7 +37,7 @@ FlowState::FlowState(const core::FlowConfig& config, const FlowPlan& plan, std::
 
 Actions FlowState::start(Moment now) {
   for (ReplicaStatus& replica : replicas_) {
-    replica = {ReplicaState::Starting, "its process is being started", now.wall, 0};
+    replica = {ReplicaState::Starting, "its process is being started", now.wall, 0, {}};
   }
   for (Child& child : children_) spawn(now, child);
   return taken();
@@ -51,6 +51,8 @@ void FlowState::spawn(Moment now, Child& child) {
   child.phase.clear();
   child.failure.clear();
   child.speaker.reset();
+  child.hang.clear();
+  child.hang_due.reset();
   act(action::Spawn{place(child)});
 }
 
@@ -111,6 +113,9 @@ Actions FlowState::on_notified(Moment now, pid_t sender, const core::NotifyMessa
   const bool about_all = about.size() == replicas_of(child).size();
   if (about_all && value(message, "STOPPING") == "1") child.stopping = true;
 
+  if (!value(message, core::notify_key::kHung).empty()) on_hang(now, child, about, message);
+  if (!child.hang.empty()) return taken();  // whatever else it says, it will not serve again
+
   const std::string_view status = value(message, "STATUS");
   const std::string_view verdict = value(message, core::notify_key::kFlowReady);
   if (verdict.empty() && !status.empty()) {
@@ -156,6 +161,41 @@ void FlowState::on_said_ready(Moment now, Child& child) {
   if (phase_ == Phase::Starting && everybody) verdict_due_ = now.steady + kVerdictTimeout;
 }
 
+void FlowState::on_hang(Moment now, Child& child, const std::vector<std::size_t>& about,
+                        const core::NotifyMessage& message) {
+  const std::string sentence(value(message, core::notify_key::kHung));
+  const std::vector<std::string> stack =
+      core::split_lines(value(message, core::notify_key::kStack));
+  const bool first = child.hang.empty();
+  const bool explained = message.contains(core::notify_key::kStack);
+  if (first) {
+    child.hang = sentence;
+    act(action::Log{action::Log::Level::Error,
+                    fmt::format("{}: process {} hangs and will be killed: {}", name(child),
+                                child.pid, sentence)});
+  }
+  const Time due = now.steady + core::limits::kHangGrace;
+  if (explained) child.hang_due = std::min(child.hang_due.value_or(due), due);
+  if (!child.hang_due) child.hang_due = due + core::limits::kHangExplained;
+  if (first || !stack.empty()) {
+    set_stacks(child, stack);
+    child.failure = child.hang;
+    for (const std::string& line : stack) child.failure += "\n" + line;
+  }
+  if (phase_ == Phase::Stopping) return;  // it is DRAINING, and its end is waited for anyway
+  for (const std::size_t replica : replicas_of(child)) {
+    const bool is_stuck = std::find(about.begin(), about.end(), replica) != about.end();
+    if (is_stuck) {
+      set_replica(now, replica, ReplicaState::Hung, sentence, child.pid);
+    } else if (replicas_[replica].state != ReplicaState::Hung) {
+      set_replica(now, replica, ReplicaState::Draining,
+                  fmt::format("process {}, which it shares, hangs: {}", child.pid, child.hang),
+                  child.pid);
+    }
+    if (!stack.empty()) act(action::Publish{replica});
+  }
+}
+
 void FlowState::on_verdict(Moment, bool ready, std::string_view reason) {
   not_ready_reason_ = ready ? std::string_view() : reason;
   const bool changed = std::exchange(ready_, ready) != ready;
@@ -195,14 +235,16 @@ Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& e
     }
     case Phase::Running: {
       std::string cause = describe(pid, exit, now.wall);
-      if (child.overdue) {
+      if (!child.hang.empty()) {
+        cause += ", because " + child.hang;
+      } else if (child.overdue) {
         cause += fmt::format(", because it was not ready within {}",
                              duration_text(plan_.children[place].timeout_ready));
       } else if (!child.failure.empty()) {
         cause += ": " + child.failure;
       }
-      decide(now, child, exit.clean() && !child.overdue ? ExitKind::Clean : ExitKind::Failure,
-             healthy_for, cause);
+      const bool clean = exit.clean() && !child.overdue && child.hang.empty();
+      decide(now, child, clean ? ExitKind::Clean : ExitKind::Failure, healthy_for, cause);
       break;
     }
     case Phase::Stopping: {
@@ -262,10 +304,14 @@ Actions FlowState::on_tick(Moment now) {
   }
   if (phase_ == Phase::Ended) return {};
   for (Child& child : children_) {
+    if (alive(child) && child.hang_due && now.steady >= *child.hang_due) {
+      child.hang_due.reset();
+      act(action::Signal{place(child), SIGKILL});
+    }
     if (now.steady < child.due) continue;
     if (child.life == Life::Backoff && phase_ == Phase::Running) {
       spawn(now, child);
-    } else if (child.life == Life::Starting && alive(child) && !child.overdue) {
+    } else if (must_become_ready(child)) {
       on_ready_overdue(now, child);
     }
   }
@@ -315,9 +361,11 @@ std::optional<FlowState::Time> FlowState::deadline() const {
   if (phase_ == Phase::Stopping) return stop_due_;
   std::optional<Time> first = verdict_due_;
   for (const Child& child : children_) {
-    const bool waits = child.life == Life::Backoff ||
-                       (child.life == Life::Starting && alive(child) && !child.overdue);
+    const bool waits = child.life == Life::Backoff || must_become_ready(child);
     if (waits) first = std::min(first.value_or(child.due), child.due);
+    if (alive(child) && child.hang_due) {
+      first = std::min(first.value_or(*child.hang_due), *child.hang_due);
+    }
   }
   return first;
 }
@@ -333,11 +381,16 @@ FlowState::Progress FlowState::progress() const {
   return progress;
 }
 
+// With the state that changes next, to whoever is told of it.
+void FlowState::set_stacks(const Child& child, const std::vector<std::string>& stacks) {
+  for (const std::size_t replica : replicas_of(child)) replicas_[replica].stacks = stacks;
+}
+
 void FlowState::set_replica(Moment now, std::size_t replica, ReplicaState state, std::string reason,
                             pid_t pid) {
   ReplicaStatus& status = replicas_[replica];
   const auto since = status.state == state && status.pid == pid ? status.since : now.wall;
-  const ReplicaStatus changed{state, std::move(reason), since, pid};
+  const ReplicaStatus changed{state, std::move(reason), since, pid, status.stacks};
   if (status == changed) return;
   status = changed;
   act(action::Publish{replica});

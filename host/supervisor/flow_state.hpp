@@ -30,6 +30,8 @@ struct ReplicaStatus {
   std::string reason;  // a sentence without a full stop
   std::chrono::system_clock::time_point since;
   pid_t pid = 0;  // 0: no process exists
+  // What is known of its last crash or hang, a line each; empty if it died without a word.
+  std::vector<std::string> stacks{};
   bool operator==(const ReplicaStatus&) const = default;
 };
 
@@ -123,12 +125,17 @@ class FlowState {
     std::string phase;
     std::string failure;
     std::optional<std::size_t> speaker;  // a place in FlowPlan::replicas
+    std::string hang;                    // why its process is of no use; empty: it is of use
+    std::optional<Time> hang_due;        // when it is killed for that
     RestartPolicy policy;
   };
 
   enum class StopOrder { Waves, AtOnce };
 
   bool alive(const Child& child) const { return child.pid != 0; }
+  bool must_become_ready(const Child& child) const {
+    return child.life == Life::Starting && alive(child) && !child.overdue && child.hang.empty();
+  }
   bool is_gateway(const Child& child) const { return &child == &children_[FlowPlan::kGateway]; }
   std::size_t place(const Child& child) const {
     return static_cast<std::size_t>(&child - children_.data());
@@ -140,6 +147,8 @@ class FlowState {
 
   void spawn(Moment now, Child& child);
   void on_said_ready(Moment now, Child& child);
+  void on_hang(Moment now, Child& child, const std::vector<std::size_t>& about,
+               const core::NotifyMessage& message);
   void on_verdict(Moment now, bool ready, std::string_view reason);
   void on_ready_overdue(Moment now, Child& child);
   // `cause`: "process 7 was killed by signal 9 (SIGKILL) at ..."; the one decision per end.
@@ -158,6 +167,7 @@ class FlowState {
   std::size_t wave_of(const Child& child) const;
   void kill_all(Moment now, int status);
 
+  void set_stacks(const Child& child, const std::vector<std::string>& stacks);
   void set_replica(Moment now, std::size_t replica, core::ReplicaState state, std::string reason,
                    pid_t pid);
   void set_replicas(Moment now, const Child& child, core::ReplicaState state,

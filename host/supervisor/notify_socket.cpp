@@ -16,8 +16,9 @@
 namespace flow::host {
 namespace {
 
-// A failure's text is bounded by kErrorTextMax; longer datagrams come from no child of ours.
-constexpr std::size_t kDatagramMax = 16 << 10;
+// A failure's text is bounded by kErrorTextMax, stacks by kStackBytesMax; longer datagrams come
+// from no child of ours.
+constexpr std::size_t kDatagramMax = 64 << 10;
 
 }  // namespace
 

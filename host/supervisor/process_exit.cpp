@@ -20,11 +20,4 @@ std::string describe(pid_t pid, const ProcessExit& exit, std::chrono::system_clo
   return fmt::format("process {} {} at {}", pid, describe(exit), core::utc_text(at));
 }
 
-std::string duration_text(std::chrono::nanoseconds duration) {
-  using Seconds = std::chrono::duration<double>;
-  using Milliseconds = std::chrono::duration<double, std::milli>;
-  if (duration >= std::chrono::seconds(1)) return fmt::format("{:g} s", Seconds(duration).count());
-  return fmt::format("{:g} ms", Milliseconds(duration).count());
-}
-
 }  // namespace flow::host

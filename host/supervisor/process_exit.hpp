@@ -6,6 +6,8 @@
 #include <chrono>
 #include <string>
 
+#include "core/time_text.hpp"
+
 namespace flow::host {
 
 // How a process ended.
@@ -24,7 +26,6 @@ std::string describe(const ProcessExit& exit);
 // absolute because whoever passes the sentence on does not know when it will be read.
 std::string describe(pid_t pid, const ProcessExit& exit, std::chrono::system_clock::time_point at);
 
-// "60 s", "1.5 s", "250 ms"
-std::string duration_text(std::chrono::nanoseconds duration);
+using core::duration_text;
 
 }  // namespace flow::host

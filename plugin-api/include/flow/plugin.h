@@ -194,7 +194,8 @@ typedef struct flow_host {
 
   /* [any] Non-zero once the caller is gone or the deadline has passed. Cheap: poll it in loops. */
   int32_t (*call_cancelled)(const flow_call *call) FLOW_NOEXCEPT;
-  /* [any] "Still at work": a long call that reports progress is busy, not hung. */
+  /* [any] "Still at work": a call without it, call_emit or an end for longer than its executor's
+   * budget counts as stuck, and its process is replaced. Costs as much as reading a clock. */
   void (*call_progress)(flow_call *call) FLOW_NOEXCEPT;
   /* [call, may block] FLOW_STREAMS: sends the response as it stands as one part of the answer and
    * empties it (A13). Waits while the caller reads more slowly than the plugin emits. FLOW_CANCELLED:

@@ -27,7 +27,9 @@ namespace flow::host {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 constexpr int kPatienceMs = 20'000;
 
@@ -225,6 +227,32 @@ TEST(Serve, EndsWhenItIsToldToWhileCreateHangs) {
   child.signal(SIGTERM);
   EXPECT_EQ(child.wait_for("STOPPING"), "1");
   EXPECT_EQ(child.wait(), 0);
+}
+
+TEST(Serve, SaysThatAPluginHangsThenWhereAndEndsItselfIfNobodyDoes) {
+  Child child(executor("one", "hangs") + "hang_budget = \"200ms\"\n");
+  EXPECT_EQ(child.wait_for("READY"), "1");
+  child.start_client("one");
+
+  const std::string sentence = "a call at / made no progress for 0.2 s (hang_budget)";
+  EXPECT_EQ(child.wait_for("X_FLOW_HUNG"), sentence);
+  EXPECT_EQ(child.last().at("X_FLOW_EXECUTOR"), "one");
+  EXPECT_FALSE(child.last().contains("X_FLOW_STACK"));
+  EXPECT_THAT(child.wait_for("X_FLOW_STACK"),
+              AllOf(StartsWith("thread "), HasSubstr(", inside process():\t#0 0x"),
+                    HasSubstr("Hangs::process(")));
+  EXPECT_EQ(child.last().at("X_FLOW_HUNG"), sentence);
+  EXPECT_EQ(child.wait(), 70);
+  EXPECT_THAT(child.log(), AllOf(HasSubstr(sentence), HasSubstr("Hangs::process(")));
+}
+
+TEST(Serve, SaysWhereCreateHangsAndEndsAtOnce) {
+  Child child(executor("one", "create-hangs") + "timeout_ready = \"400ms\"\n");
+  EXPECT_EQ(child.wait_for("X_FLOW_HUNG"),
+            "create() of plugin \"create-hangs\" did not return within 400 ms (timeout_ready)");
+  EXPECT_THAT(child.wait_for("X_FLOW_STACK"),
+              AllOf(HasSubstr(", inside create():\t#0 0x"), HasSubstr("CreateHangs")));
+  EXPECT_EQ(child.wait(), 70);
 }
 
 }  // namespace

@@ -75,8 +75,7 @@ TEST(ConfigErrors, NameWhatIsWrongWithFaults) {
 }
 
 TEST(ConfigErrors, KnowTheKeysOfLaterVersions) {
-  for (const char* key :
-       {"external", "floating", "hang_budget", "polling", "retries", "shards", "tls", "when"}) {
+  for (const char* key : {"external", "floating", "polling", "retries", "shards", "tls", "when"}) {
     EXPECT_EQ(errors_of(kEcho + key + " = 1"),
               std::string("4:1: `") + key + "` is not supported by this version yet");
   }
@@ -194,6 +193,12 @@ TEST(ConfigErrors, SayWhichValuesAreAllowed) {
       {kEcho + "replicas = 257", "4:12: replicas is 257, expected a whole number from 1 to 256"},
       {kEcho + "timeout_ready = \"0s\"",
        "4:17: timeout_ready is \"0s\", expected more than nothing"},
+      {kEcho + "hang_budget = \"0s\"", "4:15: hang_budget is \"0s\", expected more than nothing"},
+      {kEcho + "hang_budget = \"of\"",
+       "4:15: hang_budget: \"of\" is not a duration: expected a whole number and a unit (ns, us, "
+       "ms, s, m, h), as in \"250ms\""},
+      {kEcho + "hang_budget = 30",
+       "4:15: hang_budget is a whole number, expected a duration, such as \"30s\", or \"off\""},
       {"name = \"\"" + kEcho, "1:8: name is empty"},
       {"plugins = [\"\"]" + kEcho, "1:12: an element of plugins is empty"},
       {"gateway.host = \"a\\u0000b\"" + kEcho, "1:16: host has a NUL character"},

@@ -59,6 +59,7 @@ TEST(Config, NeedsOneLineOnly) {
   EXPECT_EQ(executor.timeout_ready, 60s);
   EXPECT_FALSE(executor.max_in_flight.has_value());
   EXPECT_THAT(executor.idempotent, IsEmpty());
+  EXPECT_EQ(executor.hang_budget, 30s);
   EXPECT_EQ(executor.at, (Location{1, 1}));
 }
 
@@ -104,11 +105,13 @@ needs = ["gateway"]
 process = "worker"
 env = { OMP_NUM_THREADS = "1", A = "" }
 timeout_ready = "90s"
+hang_budget = "5m"
 
 [[executors]]
 name = "indexer"
 uses = "vector-index"
 needs = ["encoder"]
+hang_budget = "off"
 )");
 
   EXPECT_EQ(config.name, "shop");
@@ -148,6 +151,8 @@ needs = ["encoder"]
   EXPECT_EQ(encoder.process, "worker");
   EXPECT_THAT(encoder.env, ElementsAre(Pair("A", ""), Pair("OMP_NUM_THREADS", "1")));
   EXPECT_EQ(encoder.timeout_ready, 90s);
+  EXPECT_EQ(encoder.hang_budget, 5min);
+  EXPECT_EQ(config.executors[1].hang_budget, std::nullopt);
   EXPECT_EQ(config.executors[1].name, "indexer");
   EXPECT_THAT(config.executors[1].needs, ElementsAre("encoder"));
 }

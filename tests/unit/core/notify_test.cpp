@@ -9,7 +9,9 @@
 namespace flow::core {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 TEST(NotifyMessage, IsLinesOfKeyAndValue) {
   EXPECT_EQ(format_notify({{"READY", "1"}, {"STATUS", "a = b"}}), "READY=1\nSTATUS=a = b\n");
@@ -55,6 +57,16 @@ TEST(NotifyMessage, RefusesLinesWithoutAKeyAndAnEqualsSign) {
     ASSERT_FALSE(parsed.ok()) << datagram;
     EXPECT_THAT(std::string(message(parsed.status())), HasSubstr("is not KEY=value"));
   }
+}
+
+TEST(NotifyMessage, CarriesSeveralLinesInOneValue) {
+  const std::vector<std::string> lines = {"thread 7:", "#0 0x1 f(int)+0x1c in a\tb.so", "#1 0x2"};
+  const auto message = parse_notify(format_notify({{"X_FLOW_STACK", joined_lines(lines)}}));
+  ASSERT_TRUE(message.ok());
+  EXPECT_THAT(split_lines(message->at("X_FLOW_STACK")),
+              ElementsAre("thread 7:", "#0 0x1 f(int)+0x1c in a b.so", "#1 0x2"));
+  EXPECT_THAT(split_lines(""), IsEmpty());
+  EXPECT_THAT(split_lines("\t\tx\t"), ElementsAre("x"));
 }
 
 }  // namespace

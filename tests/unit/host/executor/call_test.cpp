@@ -4,6 +4,7 @@
 #include "host/executor/call.hpp"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <random>
 
@@ -215,34 +216,143 @@ TEST_F(CallTest, DoesNotSpeakToAnOriginThatLeft) {
   EXPECT_TRUE(origin_.stops.empty());
 }
 
-// Any order of what host, caller and plugin may do: one end per call, none without a start or a
-// refusal, and every call back in the pool.
+// ---- giving up ----------------------------------------------------------------------------------
+
+TEST_F(CallTest, IsSilentSinceItsStartItsProgressItsPartsAndItsReturn) {
+  EXPECT_EQ(queued().silent_since(), std::nullopt);
+  Call& call = running();
+  EXPECT_EQ(call.silent_since(), 0U);
+  call.progress();
+  const auto progressed = call.silent_since();
+  EXPECT_GT(progressed, 0U);
+  call.emit();
+  EXPECT_GE(call.silent_since(), progressed);
+  call.returned(FLOW_PENDING, FLOW_ASYNC);
+  EXPECT_GE(call.silent_since(), progressed);
+  call.finish(FLOW_OK);
+  EXPECT_EQ(call.silent_since(), std::nullopt);
+}
+
+TEST_F(CallTest, IsNotSilentWhileItWaitsForASlowReader) {
+  struct SlowReader final : CallStream {
+    flow_status write(Part) override {
+      EXPECT_EQ(call->silent_since(), std::nullopt);
+      EXPECT_FALSE(call->give_up(0));
+      return FLOW_OK;
+    }
+    Call* call = nullptr;
+  } stream;
+  stream_ = &stream;
+  stream.call = &running();
+  EXPECT_EQ(stream.call->emit(), FLOW_OK);
+  EXPECT_NE(stream.call->silent_since(), std::nullopt);
+}
+
+TEST_F(CallTest, IsNotGivenUpIfItGotOnMeanwhileOrIsOver) {
+  Call& call = running();
+  const auto since = call.silent_since().value();
+  call.progress();
+  EXPECT_FALSE(call.give_up(since));
+  call.returned(FLOW_OK, 0);
+  EXPECT_FALSE(call.give_up(since));
+  EXPECT_FALSE(queued().give_up(0));
+  EXPECT_EQ(origin_.outcomes.size(), 1U);
+}
+
+TEST_F(CallTest, AnswersItsCallerWhenItIsGivenUpAndStaysThePlugins) {
+  Call& call = running();
+  const auto given_up = call.give_up(call.silent_since().value());
+  ASSERT_TRUE(given_up);
+  EXPECT_EQ(given_up->thread, ::gettid());
+  EXPECT_FALSE(given_up->tell_cancel);
+  EXPECT_FALSE(call.give_up(call.silent_since().value_or(0))) << "once";
+  call.answer_given_up(FLOW_DEADLINE_EXCEEDED, "stuck");
+  call.origin_left();
+
+  ASSERT_EQ(origin_.outcomes.size(), 1U);
+  EXPECT_EQ(origin_.outcomes[0].status, FLOW_DEADLINE_EXCEEDED);
+  EXPECT_EQ(origin_.outcomes[0].text, "stuck");
+  EXPECT_EQ(origin_.outcomes[0].started, Outcome::Started::Yes);
+  EXPECT_EQ(origin_.outcomes[0].held, Outcome::Held::Yes);
+  EXPECT_TRUE(call.is_alive()) << "its documents are the plugin's until it returns";
+  EXPECT_TRUE(call.is_cancelled());
+  EXPECT_EQ(pool_.in_use(), 1U);
+
+  call.returned(FLOW_OK, 0);
+  EXPECT_EQ(origin_.outcomes.size(), 1U);
+  EXPECT_EQ(pool_.in_use(), 0U);
+}
+
+TEST_F(CallTest, TellsThePluginThatAPendingCallIsGivenUpAndIgnoresItsAnswer) {
+  Call& call = pending();
+  const auto given_up = call.give_up(call.silent_since().value());
+  ASSERT_TRUE(given_up);
+  EXPECT_EQ(given_up->thread, 0);
+  EXPECT_TRUE(given_up->tell_cancel);
+  EXPECT_TRUE(call.begin_cancel());
+  call.release();  // as who told the plugin
+  EXPECT_EQ(call.finish(FLOW_OK), Call::Finish::Accepted) << "before its caller was answered";
+  EXPECT_TRUE(origin_.outcomes.empty());
+  call.answer_given_up(FLOW_DEADLINE_EXCEEDED, "stuck");
+  call.origin_left();
+  EXPECT_EQ(origin_.outcomes.size(), 1U);
+  EXPECT_EQ(pool_.in_use(), 0U);
+}
+
+TEST_F(CallTest, KeepsWhatThePluginMayUseUntilThePluginLetsGo) {
+  const auto kept = std::make_shared<int>(1);
+  CallSpec spec;
+  spec.origin = &origin_;
+  spec.message = &message_;
+  spec.keep = kept;
+  Call& call = *pool_.take(spec);
+  spec.keep.reset();
+  call.start(0);
+  EXPECT_TRUE(call.give_up(0));
+  call.answer_given_up(FLOW_DEADLINE_EXCEEDED, "stuck");
+  call.origin_left();
+  EXPECT_EQ(kept.use_count(), 2);
+  call.returned(FLOW_OK, 0);
+  EXPECT_EQ(kept.use_count(), 1);
+}
+
+// Any order of what host, caller, watchdog and plugin may do: one end per call, none without a
+// start or a refusal, and every call back in the pool.
 TEST_F(CallTest, EndsExactlyOnceInAnyOrderOfEvents) {
   std::mt19937 random(7);
   for (int round = 0; round < 20'000; ++round) {
     origin_.outcomes.clear();
     Call& call = queued(random() % 4 == 0 ? 1 : UINT64_MAX);
     bool returned = false;
+    bool given_up = false;
     int told = 0;
+    const auto tell = [&] {
+      told += call.begin_cancel() ? 1 : 0;
+      call.release();
+    };
     if (random() % 4 == 0) call.caller_left();
     if (call.start(random() % 2)) {
       for (int i = 0; i < 6; ++i) {
-        switch (random() % 4) {
+        switch (random() % 5) {
           case 0:
             call.finish(FLOW_OK);
             break;
           case 1:
-            if (call.caller_left()) {
-              told += call.begin_cancel() ? 1 : 0;
-              call.release();
-            }
+            if (call.caller_left()) tell();
             break;
           case 2:
+            if (const auto since = call.silent_since()) {
+              const auto done = call.give_up(*since);
+              ASSERT_TRUE(done);
+              given_up = true;
+              if (done->tell_cancel) tell();
+            }
+            break;
+          case 3:
             if (!std::exchange(returned, true) &&
                 call.returned(random() % 2 == 0 ? FLOW_PENDING : FLOW_OK, FLOW_ASYNC) ==
                     Call::AfterReturn::TellCancel) {
-              told += call.begin_cancel() ? 1 : 0;
-              call.release();
+              tell();
             }
             break;
           default:
@@ -252,6 +362,7 @@ TEST_F(CallTest, EndsExactlyOnceInAnyOrderOfEvents) {
       }
       if (!returned) call.returned(FLOW_OK, FLOW_ASYNC);
       call.finish(FLOW_OK);  // an honest plugin's, if it still owes one
+      if (given_up) call.answer_given_up(FLOW_DEADLINE_EXCEEDED, "stuck");
     }
     ASSERT_EQ(origin_.outcomes.size(), 1U) << round;
     ASSERT_LE(told, 1) << round;

@@ -109,7 +109,11 @@ class RandomWorld {
   }
 
   core::NotifyMessage random_message(std::size_t child) {
-    switch (pick(12)) {
+    switch (pick(14)) {
+      case 12:
+        return {{"X_FLOW_HUNG", "stuck"}, {"X_FLOW_STACK", "#0\t#1"}};
+      case 13:
+        return {{"X_FLOW_HUNG", "stuck"}, {"X_FLOW_EXECUTOR", "e" + std::to_string(pick(5))}};
       case 0:
         return {{"STATUS", "plugin \"plug\" is in create()"}};
       case 1:

@@ -228,6 +228,33 @@ TEST(FlowStart, ACreateThatDoesNotReturnIsNamedAndKilled) {
   EXPECT_EQ(flow.errors.size(), 1U);
 }
 
+TEST(FlowStart, FailsWithTheStackOfAProcessThatSaysThatItHangs) {
+  FlowDriver flow(test_config({test_executor("x")}));
+  flow.start();
+  flow.notify(kGateway, {{"READY", "1"}});
+  flow.notify(1, {{"X_FLOW_EXECUTOR", "x"}, {"X_FLOW_HUNG", "create() is stuck"}});
+  EXPECT_EQ(flow.state.replicas()[0].state, core::ReplicaState::Hung);
+  flow.notify(1, {{"X_FLOW_EXECUTOR", "x"},
+                  {"X_FLOW_HUNG", "create() is stuck"},
+                  {"X_FLOW_STACK", "thread 7:\t#0 lock()"}});
+  EXPECT_THAT(flow.errors, IsEmpty()) << "it is still about to explain itself";
+  flow.exit(1, {How::Exited, 70});
+  EXPECT_THAT(flow.errors, ElementsAre("executor \"x\" (flow.toml:4:1): create() is stuck\n"
+                                       "thread 7:\n#0 lock()"));
+  flow.exit(kGateway, {How::Exited, 0});
+  EXPECT_EQ(flow.quit, 1);
+}
+
+TEST(FlowStart, KillsAHungProcessThatDoesNotEndByItself) {
+  FlowDriver flow(test_config({test_executor("x")}));
+  flow.start();
+  flow.notify(1, {{"X_FLOW_HUNG", "health() is stuck"}});
+  flow.advance();
+  EXPECT_THAT(flow.signals, ElementsAre(Pair(1, SIGKILL)));
+  flow.crash(1);
+  EXPECT_THAT(flow.errors, ElementsAre("executor \"x\" (flow.toml:4:1): health() is stuck"));
+}
+
 TEST(FlowStart, AllThatAreTooSlowAreReported) {
   FlowDriver flow(test_config({test_executor("x"), test_executor("y")}));
   flow.start();

@@ -69,6 +69,94 @@ TEST_F(FlowSupervise, TheReasonQuotesWhatTheProcessSaidLast) {
                                            "budget spent; restart 1 of 5"));
 }
 
+// ---- hangs --------------------------------------------------------------------------------------
+
+const std::string kStuck = "call \"3f2a\" at /index made no progress for 30.0 s (hang_budget)";
+
+TEST_F(FlowSupervise, AnExecutorThatHangsSaysWhyIsKilledAfterAGraceAndRestarted) {
+  flow.published.clear();
+  flow.notify(1, {{"X_FLOW_HUNG", kStuck}});
+
+  EXPECT_EQ(replica(0).state, ReplicaState::Hung);
+  EXPECT_EQ(replica(0).reason, kStuck);
+  EXPECT_THAT(flow.published, ElementsAre(0));
+  EXPECT_THAT(flow.logs.back(), HasSubstr("a/rep-0: process 102 hangs and will be killed: call"));
+  EXPECT_THAT(flow.signals, IsEmpty());
+  flow.pass(100ms);
+  flow.notify(1, {{"X_FLOW_HUNG", kStuck}, {"X_FLOW_STACK", "thread 7:\t#0 f()"}});
+  EXPECT_EQ(flow.state.deadline(), flow.now.steady + core::limits::kHangGrace);
+
+  flow.advance();
+
+  EXPECT_THAT(flow.signals, ElementsAre(Pair(1, SIGKILL)));
+  EXPECT_EQ(replica(0).state, ReplicaState::Hung);
+  EXPECT_EQ(flow.state.deadline(), std::nullopt);
+
+  flow.crash(1);
+
+  EXPECT_EQ(replica(0).state, ReplicaState::Backoff);
+  EXPECT_THAT(replica(0).stacks, ElementsAre("thread 7:", "#0 f()"));
+  EXPECT_THAT(replica(0).reason,
+              HasSubstr("process 102 was killed by signal 9 (SIGKILL) at 2026-11-22T08:15:31.223Z, "
+                        "because " +
+                        kStuck + "; restart 1 of 5 at"));
+  flow.advance();
+  flow.notify(1, {{"READY", "1"}});
+  EXPECT_EQ(replica(0).state, ReplicaState::Ready);
+  EXPECT_EQ(flow.state.deadline(), std::nullopt);
+}
+
+TEST_F(FlowSupervise, WhatAHungProcessSaysElseDoesNotMakeItReady) {
+  flow.notify(1, {{"X_FLOW_HUNG", kStuck}});
+  flow.notify(1, {{"READY", "1"}, {"STATUS", "ready and listening"}});
+  flow.published.clear();
+  flow.notify(1, {{"X_FLOW_HUNG", kStuck}, {"X_FLOW_STACK", "thread 7:\t#0 f()"}});
+  EXPECT_THAT(replica(0).stacks, ElementsAre("thread 7:", "#0 f()"));
+  EXPECT_THAT(flow.published, ElementsAre(0));
+  EXPECT_EQ(replica(0).state, ReplicaState::Hung);
+  EXPECT_EQ(replica(0).reason, kStuck);
+  flow.advance();
+  EXPECT_THAT(flow.signals, ElementsAre(Pair(1, SIGKILL))) << "once, and not later";
+}
+
+TEST_F(FlowSupervise, AHungProcessThatDoesNotExplainItselfIsKilledAfterAWhile) {
+  flow.notify(1, {{"X_FLOW_HUNG", kStuck}});
+  EXPECT_EQ(flow.state.deadline(),
+            flow.now.steady + core::limits::kHangExplained + core::limits::kHangGrace);
+  flow.advance();
+  EXPECT_THAT(flow.signals, ElementsAre(Pair(1, SIGKILL)));
+}
+
+TEST_F(FlowSupervise, AHungProcessThatEndsByItselfIsNoCleanEnd) {
+  flow.notify(1, {{"X_FLOW_HUNG", kStuck}});
+  flow.exit(1, {How::Exited, 0});
+  EXPECT_EQ(replica(0).state, ReplicaState::Backoff);
+  EXPECT_THAT(replica(0).reason, HasSubstr("exited with status 0 at 2026-11-22T08:15:30.123Z, "
+                                           "because call"));
+  flow.advance();
+  EXPECT_THAT(flow.signals, IsEmpty()) << "the next process is not the one that hung";
+}
+
+TEST_F(FlowSupervise, AHangWhileTheFlowStopsChangesNothingOfTheStop) {
+  flow.signal(SIGTERM);
+  flow.exit(kGateway, {How::Exited, 0});
+  flow.notify(2, {{"X_FLOW_HUNG", kStuck}});
+  EXPECT_EQ(replica(1).state, ReplicaState::Draining);
+  flow.exit(2, {How::Exited, 70});
+  flow.exit(1, {How::Exited, 0});
+  EXPECT_EQ(flow.quit, 0);
+}
+
+TEST_F(FlowSupervise, ExecutorsThatShareAHungProcessAreTakenOutOfServiceToo) {
+  FlowDriver shared(test_config({test_executor("a", {}, "p"), test_executor("b", {"a"}, "p")}));
+  shared.make_ready();
+  shared.notify(1, {{"X_FLOW_EXECUTOR", "b"}, {"X_FLOW_HUNG", kStuck}});
+  EXPECT_EQ(shared.state.replicas()[0].state, ReplicaState::Draining);
+  EXPECT_EQ(shared.state.replicas()[0].reason, "process 102, which it shares, hangs: " + kStuck);
+  EXPECT_EQ(shared.state.replicas()[1].state, ReplicaState::Hung);
+  EXPECT_EQ(shared.state.replicas()[1].reason, kStuck);
+}
+
 TEST_F(FlowSupervise, AMessageOfTheProcessBeforeDoesNotCount) {
   const pid_t before = flow.pids[1];
   flow.crash(1);

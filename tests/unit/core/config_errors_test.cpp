@@ -383,7 +383,7 @@ TEST(ConfigErrors, BoundTheFile) {
 
 TEST(ConfigErrors, RefuseWhatCannotBeAnEndpoint) {
   EXPECT_EQ(errors_of(kEcho + "idempotent = [\"/a\", \"search\"]"),
-            "4:22: idempotent has \"search\", expected an endpoint or \"*\" for all of them (did "
+            "4:21: idempotent has \"search\", expected an endpoint or \"*\" for all of them (did "
             "you mean \"/search\"?)");
   EXPECT_EQ(errors_of(kEcho + "idempotent = \"/a\""),
             "4:14: idempotent is a string, expected an array of strings");

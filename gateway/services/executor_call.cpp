@@ -246,8 +246,8 @@ absl::Status ExecutorCall::in_words(const absl::Status& status, std::string_view
     case absl::StatusCode::kUnavailable:
       return described(CallFailure::Unreachable, detail);
     case absl::StatusCode::kDeadlineExceeded:
-      // Its clock may be a moment ahead of ours: the caller is told the same.
-      return described(CallFailure::TimedOut, losses_.empty() ? "Deadline Exceeded" : detail);
+      // Whoever noticed first, an executor says the same as we; or that it gave the call up.
+      return described(CallFailure::TimedOut, detail);
     default:
       return core::error(status.code(),
                          fmt::format("executor \"{}\": {}", executor_name(), detail));

@@ -82,7 +82,7 @@ std::optional<grpc::Status> RpcCall::transport_error(const Outcome& outcome) {
   }
   // The caller is about to see its deadline pass itself; whoever is first, it is told the same.
   if (monotonic_ns() >= deadline_ns()) {
-    return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "the deadline passed in process()");
+    return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded");
   }
   if (call_->is_stopping()) return is_stopping(context_.self);
   return std::nullopt;

@@ -206,7 +206,7 @@ class StuckElsewhere(unittest.TestCase):
             done = subprocess.run([FLOW_HOST, "--config", file], timeout=PATIENCE,
                                   capture_output=True, text=True)
         self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertRegex(done.stderr, r'error: executor "x" \(\S+:5:1\): create\(\) of plugin '
+        self.assertRegex(done.stderr, r'error: executor "x" \(\S+:4:1\): create\(\) of plugin '
                                       r'"gets-stuck" did not return within 4 s \(timeout_ready\)\n')
         self.assertRegex(done.stderr, r"error: thread \d+, inside create\(\):\n")
         self.assertRegex(done.stderr, r"error: #\d+ 0x\w+ .*GetsStuck::lock_twice_in_create\(\)")

@@ -9,6 +9,7 @@
 
 #include "core/config.hpp"
 #include "core/log.hpp"
+#include "gateway/executors/death_watch.hpp"
 #include "gateway/executors/endpoints.hpp"
 #include "gateway/executors/replica.hpp"
 #include "gateway/readiness/verdict.hpp"
@@ -44,6 +45,7 @@ class Executors {
   core::Logger log_;
   std::vector<std::string> names_;
   Endpoints endpoints_;
+  DeathWatch deaths_;
   std::vector<std::vector<std::unique_ptr<Replica>>> replicas_;  // by executor
   std::vector<std::size_t> turns_;  // of each executor: breaks ties, so that equals take turns
 };

@@ -149,6 +149,10 @@ constexpr auto kWebSocketSilence = 65s;
 constexpr auto kWebSocketCloseTimeout = 5s;
 // Between two attempts to reach a replica that nobody announces.
 constexpr auto kReconnectDelay = 100ms;
+// The same after a process died by its life lock: until it has given its memory back (2 GB take
+// 0.2 s) it would still accept a connection and never answer. flow-host's word of the next process
+// does not wait for this; without that word it was no death, but somebody who wrote into the lock.
+constexpr auto kDeathDoubt = 1s;
 // Bytes of TLS's own (handshake, alerts, key updates) that wait for a client to read: the longest
 // chain of certificates that clients take is smaller.
 constexpr std::size_t kTlsBacklogMax = 128 << 10;

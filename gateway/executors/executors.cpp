@@ -11,7 +11,7 @@ namespace flow::gateway {
 
 Executors::Executors(Loop& loop, const core::Logger& log, const core::FlowConfig& config,
                      std::function<void()> on_change)
-    : log_(log) {
+    : log_(log), deaths_(loop.io()) {
   for (const core::ExecutorConfig* executor : chain(config)) {
     names_.push_back(executor->name);
     auto& replicas = replicas_.emplace_back();
@@ -19,7 +19,7 @@ Executors::Executors(Loop& loop, const core::Logger& log, const core::FlowConfig
     for (const core::PlacedText& endpoint : executor->idempotent) idempotent.insert(endpoint.text);
     for (std::uint32_t index = 0; index < executor->replicas; ++index) {
       replicas.push_back(std::make_unique<Replica>(
-          loop, log,
+          loop, deaths_, log,
           Replica::Options{executor->name, index, config.health, config.gateway.max_message},
           [this, on_change, position = names_.size() - 1] {
             balancers_[position]->replicas_changed();

@@ -11,6 +11,7 @@
 #include "core/config.hpp"
 #include "core/log.hpp"
 #include "gateway/executors/balancer.hpp"
+#include "gateway/executors/death_watch.hpp"
 #include "gateway/executors/endpoints.hpp"
 #include "gateway/executors/replica.hpp"
 #include "gateway/readiness/verdict.hpp"
@@ -49,6 +50,7 @@ class Executors {
   core::Logger log_;
   std::vector<std::string> names_;
   Endpoints endpoints_;
+  DeathWatch deaths_;
   std::vector<std::unique_ptr<Balancer>> balancers_;  // by executor, as what follows
   std::vector<std::vector<std::unique_ptr<Replica>>> replicas_;
   std::vector<std::set<std::string, std::less<>>> idempotent_;  // as the file says

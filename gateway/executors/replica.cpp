@@ -93,9 +93,10 @@ class Replica::WatchCall final : public ClientCall {
   Replica& replica_;
 };
 
-Replica::Replica(Loop& loop, core::Logger log, Options options, std::function<void()> on_change,
-                 OnDiscovered on_discovered)
+Replica::Replica(Loop& loop, DeathWatch& deaths, core::Logger log, Options options,
+                 std::function<void()> on_change, OnDiscovered on_discovered)
     : loop_(loop),
+      deaths_(deaths),
       log_(std::move(log)),
       options_(std::move(options)),
       name_(fmt::format("{}/rep-{}", options_.executor, options_.index)),
@@ -224,6 +225,9 @@ void Replica::on_connected(Socket socket) {
   error_code ignored;  // non-blocking is what asio has made it already
   socket.native_non_blocking(true, ignored);
   if (!dial_.is_unix()) socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  if (dial_.is_unix()) {
+    death_ = deaths_.watch(dial_.unix_path, socket.native_handle(), [this] { on_died(); });
+  }
   connection_ = std::make_shared<Connection>(loop_, std::move(socket));
   auto session = std::make_unique<Http2ClientSession>(
       *connection_, dial_.is_unix() ? "localhost" : address_name_, options_.message_max, [this] {
@@ -264,13 +268,20 @@ void Replica::retire() {
 void Replica::on_disconnected(const std::string& why) {
   discover_.reset();
   watch_.reset();
+  death_.reset();
   session_ = nullptr;
   connection_.reset();
   tick_alarm_.cancel();
   liveness_.disconnected(why, now());
   changed();
   // Not for ever and not only when announced: a replica that nobody supervises is tried again.
-  connect_soon(limits::kReconnectDelay);
+  connect_soon(std::exchange(died_, false) ? limits::kDeathDoubt : limits::kReconnectDelay);
+}
+
+void Replica::on_died() {
+  died_ = true;
+  connection_->close_after_reading(
+      core::error(absl::StatusCode::kUnavailable, "the process died (its life lock was released)"));
 }
 
 void Replica::call(ClientCall& call, std::string_view path, std::string framed,

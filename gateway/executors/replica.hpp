@@ -12,6 +12,7 @@
 #include "core/net_address.hpp"
 #include "flow/v1/control.pb.h"
 #include "gateway/executors/call_stats.hpp"
+#include "gateway/executors/death_watch.hpp"
 #include "gateway/executors/liveness.hpp"
 #include "gateway/http2/client_session.hpp"
 #include "gateway/net/connection.hpp"
@@ -35,8 +36,8 @@ class Replica {
 
   // `on_change` is called after each change of its status, `on_discovered` whenever it has said
   // what it serves.
-  Replica(Loop& loop, core::Logger log, Options options, std::function<void()> on_change,
-          OnDiscovered on_discovered);
+  Replica(Loop& loop, DeathWatch& deaths, core::Logger log, Options options,
+          std::function<void()> on_change, OnDiscovered on_discovered);
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
   ~Replica();
@@ -81,6 +82,7 @@ class Replica {
   void connect();
   void on_connected(Socket socket);
   void on_disconnected(const std::string& why);
+  void on_died();
   // The connection takes no more calls: it ends with the last one that it has, then we dial again.
   void retire();
   void on_discovered(const jina::EndpointsProto& endpoints);
@@ -88,6 +90,7 @@ class Replica {
   void changed();
 
   Loop& loop_;
+  DeathWatch& deaths_;
   core::Logger log_;
   const Options options_;
   const std::string name_;
@@ -114,6 +117,8 @@ class Replica {
   Http2ClientSession* session_ = nullptr;  // connection_'s
   std::unique_ptr<DiscoverCall> discover_;
   std::unique_ptr<WatchCall> watch_;
+  std::unique_ptr<DeathWatch::Watch> death_;  // of the process that connection_ leads to
+  bool died_ = false;                         // and that is how the connection ends
   Alarms::Alarm connect_alarm_;
   Alarms::Alarm tick_alarm_;
   // Handlers that outlive this object find it null.

@@ -149,6 +149,11 @@ void Connection::close(absl::Status why) {
   });
 }
 
+void Connection::close_after_reading(absl::Status why) {
+  if (!closed_) on_readable();
+  close(std::move(why));
+}
+
 void Connection::abandon() {
   closed_ = true;
   on_closed_ = nullptr;

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/life_lock.hpp"
 #include "core/limits.hpp"
 #include "core/log.hpp"
 #include "core/notify.hpp"
@@ -133,6 +134,20 @@ std::optional<Failure> create_and_listen(const core::Notifier& notifier, Executo
   return std::nullopt;
 }
 
+// So that gateways on this machine hear of our death at once; without it they hear of it later.
+std::unique_ptr<core::LifeLock> hold_life(const std::vector<ServeSpec>& specs,
+                                          spdlog::logger& logger) {
+  std::vector<std::string> files;
+  for (const auto& spec : specs) {
+    if (!spec.unix_path.empty()) files.push_back(core::life_lock_file(spec.unix_path));
+  }
+  if (files.empty()) return nullptr;
+  auto life = core::LifeLock::hold(files);
+  if (life.ok()) return *std::move(life);
+  logger.debug("no life lock: {}", core::message(life.status()));
+  return nullptr;
+}
+
 // False if a plugin still holds a call when time is up.
 bool drain(const core::SuperviseConfig& config, Executors& executors) {
   for (auto& executor : executors) executor->announce_stop();
@@ -194,6 +209,7 @@ int serve_executors(const core::FlowConfig& config, const std::vector<ServeSpec>
   Watchdog watchdog;
   for (auto& executor : executors) watchdog.add(executor->watched());
 
+  const auto life = hold_life(specs, *logger);
   std::optional<Failure> failure;
   if (signals.wait_while([&] { failure = create_and_listen(notifier, executors); })) {
     // Nobody was served yet, and create() cannot be interrupted.

@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import re
 import signal
 import unittest
@@ -111,6 +112,74 @@ class KilledExecutor(unittest.TestCase):
             wait_for("ready again", lambda: flow.http("/readyz")[0] == 200)
             self.assertEqual((flow.pid_of("good"), flow.pid_of("gateway")), (good, gateway))
             self.assertIn("SIGSEGV", flow.log())
+
+
+class LifeLock(unittest.TestCase):
+    HEAVY = '[[executors]]\nuses = "weighs"\nuses_with = { mib = 512 }\n'
+
+    def life_lock(self, flow):
+        """The file beside the socket of executor0, found among what its process has mapped."""
+        maps = pathlib.Path(f"/proc/{flow.pid_of('executor0')}/maps").read_text()
+        return re.search(r"\S+\.sock\.alive$", maps, re.M)[0]
+
+    def test_a_death_is_known_before_the_memory_is_freed(self):
+        with Flow(self.HEAVY, more=NEVER).wait_ready() as flow:
+            os.kill(flow.pid_of("executor0"), signal.SIGKILL)
+            wait_for("not ready", lambda: not_ready(flow))
+            wait_for("the log", lambda: "the process died (its life lock was released)"
+                     in flow.log())
+
+    def test_each_process_has_its_own(self):
+        with Flow(self.HEAVY).wait_ready() as flow:
+            for _ in range(2):
+                lock = self.life_lock(flow)
+                self.assertTrue(os.path.exists(lock))
+                old = flow.pid_of("executor0")
+                os.kill(old, signal.SIGKILL)
+                wait_for("a new process that serves",
+                         lambda: flow.pid_of("executor0") not in (None, old)
+                         and flow.http("/readyz")[0] == 200)
+            self.assertEqual(flow.log().count("its life lock was released"), 2, flow.log())
+
+    def test_one_that_is_overwritten_costs_its_speed_and_nothing_else(self):
+        with Flow(ECHO, more=NEVER).wait_ready() as flow:
+            with open(self.life_lock(flow), "r+b") as lock:
+                lock.write(b"\xff" * 16)
+                lock.flush()
+                self.assertIsNone(not_ready(flow))
+                os.truncate(lock.name, 0)
+            self.assertEqual(flow.post(data_request("x")).data.docs.docs[0].text, "x")
+            pid = flow.pid_of("executor0")
+            os.kill(pid, signal.SIGKILL)
+            wait_for("the reason", lambda: "killed by signal" in flow.http("/readyz")[1])
+            self.assertEqual(flow.http("/livez")[0], 200)
+            self.assertNotIn("life lock", flow.log())
+
+    def test_one_that_is_missing_costs_nothing_but_its_speed(self):
+        with Flow(ECHO).wait_ready() as flow:
+            os.unlink(self.life_lock(flow))
+            gateway = flow.pid_of("gateway")
+            os.kill(gateway, signal.SIGKILL)  # the next one finds no file
+
+            def serves_again():
+                try:
+                    return flow.http("/readyz")[0] == 200 and flow.pid_of("gateway") != gateway
+                except OSError:
+                    return False
+
+            wait_for("a new gateway", serves_again)
+            old = flow.pid_of("executor0")
+            os.kill(old, signal.SIGKILL)
+            wait_for("a new process that serves",
+                     lambda: flow.pid_of("executor0") not in (None, old)
+                     and flow.http("/readyz")[0] == 200)
+            self.assertNotIn("life lock", flow.log())
+
+    def test_an_end_in_order_is_no_death(self):
+        with Flow(ECHO).wait_ready() as flow:
+            os.kill(flow.pid_of("executor0"), signal.SIGTERM)
+            wait_for("DRAINING and its end", lambda: "exited with status 0" in flow.log())
+            self.assertNotIn("life lock", flow.log())
 
 
 class StoppedExecutor(unittest.TestCase):

@@ -23,6 +23,10 @@ inline constexpr std::string_view kFailure = "X_FLOW_FAILURE";
 inline constexpr std::string_view kFlowAddress = "X_FLOW_ADDRESS";
 // The gateway's verdict on the whole Flow, "1" or "0"; STATUS says why not.
 inline constexpr std::string_view kFlowReady = "X_FLOW_READY";
+// The gateway on the successor of a replica, "NAME/rep-0 PID": all calls go to it now; or none
+// will, and after a blank follows why.
+inline constexpr std::string_view kMoved = "X_FLOW_MOVED";
+inline constexpr std::string_view kRefused = "X_FLOW_REFUSED";
 }  // namespace notify_key
 
 using NotifyMessage = std::map<std::string, std::string, std::less<>>;

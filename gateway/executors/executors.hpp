@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/config.hpp"
 #include "core/log.hpp"
 #include "gateway/executors/endpoints.hpp"
+#include "gateway/executors/handover.hpp"
 #include "gateway/executors/replica.hpp"
 #include "gateway/readiness/verdict.hpp"
 
@@ -24,6 +28,15 @@ class Executors {
 
   // What a supervisor says; one about a replica that the file does not have is logged and ignored.
   void update(const flow::v1::ReplicaUpdate& update);
+  // The gateway's word on a process that was to take over from another.
+  struct HandoverReport {
+    std::string replica;   // "executor0/rep-0"
+    std::int64_t pid = 0;  // the new process
+    absl::Status outcome;  // OK: it has all calls; an error: none, and why
+  };
+  void on_handover(std::function<void(const HandoverReport&)> report) {
+    report_ = std::move(report);
+  }
   // Without a supervisor: dial what the file says. An error if it gives an executor no port.
   absl::Status use_configured_addresses(const core::FlowConfig& config);
 
@@ -41,10 +54,27 @@ class Executors {
   void sweep(Clock::time_point now);
 
  private:
+  using Place = std::pair<std::size_t, std::uint32_t>;  // executor, replica
+
+  std::unique_ptr<Replica> make_replica(Place place);
+  void on_replica_changed(Place place);
+  Handover& begin_handover(Place place, const flow::v1::Successor& successor);
+  void on_decided(Place place, const absl::Status& outcome);
+  // The supervisor says whose the place is.
+  void end_handover(Place place, std::int64_t pid);
+  void exchange(Place place, Handover& handover);
+  Replica* for_next_call(Place place);
+
+  Loop& loop_;
+  const core::FlowConfig& config_;
+  const std::function<void()> on_change_;
+  std::function<void(const HandoverReport&)> report_ = [](const HandoverReport&) {};
   core::Logger log_;
   std::vector<std::string> names_;
   Endpoints endpoints_;
   std::vector<std::vector<std::unique_ptr<Replica>>> replicas_;  // by executor
+  std::map<Place, std::unique_ptr<Handover>> handovers_;
+  std::vector<std::unique_ptr<Replica>> released_;  // until their last call is over
   std::vector<std::size_t> turns_;  // of each executor: breaks ties, so that equals take turns
 };
 

@@ -26,6 +26,7 @@ struct ReplicaStatus {
   std::chrono::system_clock::time_point since;
   std::string reason;    // a sentence for people, without a full stop
   std::int64_t pid = 0;  // 0: unknown
+  std::string note = {};  // what the supervisor adds while it serves, or empty
 
   bool operator==(const ReplicaStatus&) const = default;
 };

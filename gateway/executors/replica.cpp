@@ -136,12 +136,24 @@ void Replica::update(const flow::v1::ReplicaUpdate& update) {
       static_cast<core::ReplicaState>(update.state() - 1),
       std::chrono::system_clock::time_point(
           std::chrono::duration_cast<std::chrono::system_clock::duration>(seconds + nanos)),
-      update.reason(), update.pid()};
+      update.reason(), update.pid(), update.note()};
   stats_.process(update.pid());
   liveness_.supervised(word, now());
   set_address(update.tcp_address(), dial);
   if (liveness_.worth_connecting()) connect_soon(Clock::duration::zero());
   changed();
+}
+
+void Replica::set_quiet(bool quiet) {
+  quiet_ = quiet;
+  if (!quiet_ && discovered_) on_discovered_(*discovered_);
+}
+
+void Replica::release() {
+  quiet_ = true;
+  released_ = true;
+  connect_alarm_.cancel();
+  if (session_ != nullptr) retire();
 }
 
 void Replica::connect_soon(Clock::duration delay) {
@@ -150,7 +162,7 @@ void Replica::connect_soon(Clock::duration delay) {
 }
 
 void Replica::connect() {
-  if (connection_ || connecting_ || !liveness_.worth_connecting()) return;
+  if (released_ || connection_ || connecting_ || !liveness_.worth_connecting()) return;
   error_code error;
   const auto endpoint = endpoint_of(dial_, error);
   if (error)
@@ -164,7 +176,7 @@ void Replica::connect() {
   connecting_->async_connect(
       endpoint, [alive = alive_, socket = connecting_](const error_code& failed) {
         Replica* self = *alive;
-        if (self == nullptr) return;
+        if (self == nullptr || self->released_) return;
         self->connect_alarm_.cancel();
         self->connecting_.reset();
         if (failed) {
@@ -202,7 +214,8 @@ void Replica::on_connected(Socket socket) {
 }
 
 void Replica::on_discovered(const jina::EndpointsProto& endpoints) {
-  on_discovered_(endpoints);
+  discovered_ = endpoints;
+  if (!quiet_) on_discovered_(endpoints);
   watch_ = std::make_unique<WatchCall>(*this);
   session_->call(*watch_, kWatchPath, wire::frame(""), std::nullopt);
 }
@@ -249,7 +262,7 @@ void Replica::sweep(Clock::time_point now) {
 void Replica::changed() {
   const ReplicaStatus& status = liveness_.status();
   if (status == published_) return;
-  if (status.state != published_.state) {
+  if (status.state != published_.state && !quiet_) {
     log_->info("{} is {} (was {}): {}", name_, core::name(status.state),
                core::name(published_.state), status.reason);
   }

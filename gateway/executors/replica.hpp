@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/config.hpp"
@@ -45,6 +46,13 @@ class Replica {
   // What the supervisor says of it.
   void update(const flow::v1::ReplicaUpdate& update);
 
+  // A quiet one says nothing to the log and nothing of its endpoints: another has its place.
+  void set_quiet(bool quiet);
+  // What it said last that it serves; nullopt: nothing yet.
+  const std::optional<jina::EndpointsProto>& discovered() const { return discovered_; }
+  // It gets no more calls: what is in flight ends, then the connection, for good.
+  void release();
+
   bool ready() const { return liveness_.ready() && session_ != nullptr; }
   ReplicaView view() const;
   std::size_t in_flight() const { return in_flight_; }
@@ -84,6 +92,9 @@ class Replica {
   core::NetAddress dial_;
   Liveness liveness_;
   ReplicaStatus published_;
+  bool quiet_ = false;
+  bool released_ = false;
+  std::optional<jina::EndpointsProto> discovered_;
   std::size_t in_flight_ = 0;
   CallStats stats_{Clock::now()};
 

@@ -103,7 +103,7 @@ void read_health(TableReader health, HealthConfig& to) {
   health.refuse_others();
 }
 
-void read_supervise(TableReader supervise, SuperviseConfig& to) {
+void read_supervise(TableReader supervise, ConfigErrors& errors, SuperviseConfig& to) {
   supervise.choice<RestartPolicy>("restart",
                                   {{"on-failure", RestartPolicy::OnFailure},
                                    {"always", RestartPolicy::Always},
@@ -111,6 +111,12 @@ void read_supervise(TableReader supervise, SuperviseConfig& to) {
                                   to.restart);
   supervise.integer("restarts", 0, kCountMax, to.restarts);
   supervise.duration("restart_window", Zero::Refused, to.restart_window);
+  const Location first_at = supervise.duration("backoff_first", Zero::Refused, to.backoff_first);
+  const Location last_at = supervise.duration("backoff_last", Zero::Refused, to.backoff_last);
+  if (to.backoff_last < to.backoff_first) {
+    errors.add(last_at.line == 0 ? first_at : last_at,
+               "backoff_last is shorter than backoff_first: delays grow from first to last");
+  }
   supervise.duration("lame_duck", Zero::Allowed, to.lame_duck);
   supervise.duration("drain_timeout", Zero::Allowed, to.drain_timeout);
   supervise.refuse_others();
@@ -212,6 +218,9 @@ ExecutorDraft read_executor(const Source& source, const toml::table& table, std:
     read_fault(source.reader(*fault, "fault of [[executors]]"), begin_of(fault->source()),
                source.errors, to.fault);
   }
+  executor.size("memory", std::numeric_limits<std::int64_t>::max(), to.limits.memory);
+  executor.integer("files", limits::kFilesMin, kCountMax, to.limits.files);
+  executor.integer("cpus", 1, limits::kCpusMax, to.limits.cpus);
   executor.refuse_others({"external", "floating", "min_ready", "polling", "retries", "shards",
                           "timeout_send", "tls", "when"});
   return draft;
@@ -251,7 +260,7 @@ void read_flow(const Source& source, const toml::table& document, FlowConfig& co
     read_health(source.reader(*table, "[health]"), config.health);
   }
   if (const auto* table = flow.table("supervise")) {
-    read_supervise(source.reader(*table, "[supervise]"), config.supervise);
+    read_supervise(source.reader(*table, "[supervise]"), source.errors, config.supervise);
   }
   if (const auto* table = flow.table("log")) {
     read_log(source.reader(*table, "[log]"), config.log);
@@ -292,6 +301,7 @@ absl::StatusOr<FlowConfig> parse_config(std::string_view text, const std::string
   ConfigErrors errors;
   FlowConfig config;
   config.file = file;
+  config.text = text;
   config.name = path.parent_path().filename().string();
   if (config.name.empty()) config.name = "flow";  // at the root of the file system
 
@@ -303,8 +313,14 @@ absl::StatusOr<FlowConfig> parse_config(std::string_view text, const std::string
 }
 
 absl::StatusOr<FlowConfig> load_config(const std::string& file, const Environment& environment) {
+  return load_config(file, {}, environment);
+}
+
+absl::StatusOr<FlowConfig> load_config(const std::string& file, const std::string& snapshot,
+                                       const Environment& environment) {
   // One byte more than may be, so that parse_config sees what is too large.
-  FLOW_ASSIGN_OR_RETURN(const std::string text, read_file(file, limits::kConfigBytesMax + 1));
+  FLOW_ASSIGN_OR_RETURN(const std::string text,
+                        read_file(snapshot.empty() ? file : snapshot, limits::kConfigBytesMax + 1));
   return parse_config(text, file, environment);
 }
 

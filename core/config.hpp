@@ -29,6 +29,7 @@ struct TlsConfig {
   Location key_at;
   std::string client_ca;  // who may vouch for a client; empty: clients need no certificate
   Location client_ca_at;
+  bool operator==(const TlsConfig&) const = default;
 };
 
 // What the gateway's port speaks.
@@ -36,6 +37,7 @@ struct Protocols {
   bool grpc = true;
   bool http = true;
   bool websocket = true;
+  bool operator==(const Protocols&) const = default;
 };
 
 // A string and its place, for checks that come after reading.
@@ -59,24 +61,39 @@ struct GatewayConfig {
   bool cors = false;              // may pages of other origins ask?
   int http_dry_run_status = 503;  // of a failing GET /dry_run; 200 for Jina's way
   std::optional<TlsConfig> tls;   // absent: plain text
+  bool operator==(const GatewayConfig&) const = default;
 };
 
 struct HealthConfig {
   std::chrono::nanoseconds heartbeat_interval = std::chrono::milliseconds(250);
   std::chrono::nanoseconds heartbeat_timeout = std::chrono::milliseconds(250);
+  bool operator==(const HealthConfig&) const = default;
 };
 
 struct SuperviseConfig {
   RestartPolicy restart = RestartPolicy::OnFailure;
   std::uint32_t restarts = 5;  // within restart_window
   std::chrono::nanoseconds restart_window = std::chrono::seconds(60);
+  // The delay before a restart doubles from first to last, with up to half of it added as jitter.
+  std::chrono::nanoseconds backoff_first = std::chrono::milliseconds(100);
+  std::chrono::nanoseconds backoff_last = std::chrono::seconds(30);
   std::chrono::nanoseconds lame_duck{0};
   std::chrono::nanoseconds drain_timeout = std::chrono::seconds(30);
+  bool operator==(const SuperviseConfig&) const = default;
 };
 
 struct LogConfig {
   std::string level = "info";  // trace, debug, info, warning, error, off
   LogFormat format = LogFormat::Text;
+  bool operator==(const LogConfig&) const = default;
+};
+
+// What a process may take at the most; 0: as much as ours may.
+struct ProcessLimits {
+  std::uint64_t memory = 0;  // bytes of data: heap, stacks of threads, private mappings
+  std::uint32_t files = 0;   // descriptors
+  std::uint32_t cpus = 0;    // cores to run on
+  bool operator==(const ProcessLimits&) const = default;
 };
 
 // How an executor is made to misbehave, for tests and rehearsals: shares of its calls, from 0 to 1,
@@ -112,6 +129,7 @@ struct ExecutorConfig {
   std::vector<std::string> needs;  // names of executors; empty: the gateway itself
   std::string process;             // executors that name the same one share it; "": its own
   std::map<std::string, std::string> env;
+  ProcessLimits limits;
   std::chrono::nanoseconds timeout_ready = std::chrono::seconds(60);
   FaultConfig fault;
   // Of one replica, from the gateway; beyond it calls wait. Absent: [gateway] max_in_flight.
@@ -125,6 +143,7 @@ struct ExecutorConfig {
 
 struct FlowConfig {
   std::string file;                  // as messages name it
+  std::string text;                  // what was read
   std::string name;                  // default: the file's folder
   std::vector<std::string> plugins;  // folders, absolute; default: "plugins" beside the file
   GatewayConfig gateway;
@@ -145,6 +164,11 @@ absl::StatusOr<FlowConfig> parse_config(std::string_view text, const std::string
 
 // Reads and parses a file.
 absl::StatusOr<FlowConfig> load_config(const std::string& file, const Environment& environment);
+
+// The same from a copy of the file's text, kept elsewhere while the file may be edited. Empty: from
+// the file itself.
+absl::StatusOr<FlowConfig> load_config(const std::string& file, const std::string& snapshot,
+                                       const Environment& environment);
 
 // "flow.toml:12:8: message", the form of every message about a place in the file.
 std::string at_location(const FlowConfig& config, Location location, std::string_view message);

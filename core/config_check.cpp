@@ -116,6 +116,7 @@ void check_processes(const std::vector<ExecutorDraft>& executors, ConfigErrors& 
     };
     if (executor.config.replicas != first.config.replicas) refuse("replicas");
     if (executor.config.env != first.config.env) refuse("env");
+    if (executor.config.limits != first.config.limits) refuse("memory, files and cpus");
   }
 }
 

@@ -23,6 +23,10 @@ constexpr std::size_t kNameBytesMax = 63;
 constexpr auto kDurationMax = 24h * 365;
 // Protobuf cannot read a larger message.
 constexpr std::uint64_t kMessageBytesMax = 0x7fffffff;
+// Descriptors of an executor's process: below this gRPC and the C library have no room.
+constexpr std::int64_t kFilesMin = 64;
+// Beyond it the kernel has no cores to choose from.
+constexpr std::int64_t kCpusMax = 1024;
 // How deep the tables and arrays of a file may nest, dotted keys included: the library that reads
 // them recurses.
 constexpr std::size_t kConfigDepthMax = 64;
@@ -87,12 +91,19 @@ constexpr std::size_t kFunctionNameMax = 512;
 
 // ---- supervision --------------------------------------------------------------------------------
 
-// Restart back-off: doubles from first to last, with up to half of it added as jitter.
-constexpr auto kBackoffFirst = 100ms;
-constexpr auto kBackoffLast = 30s;
 // A datagram socket queues ten messages (net.unix.max_dgram_qlen), which twenty children that come
 // up together fill in no time; a supervisor that takes none for this long is stopped or stuck.
 constexpr auto kNotifySendTimeout = 1s;
+// What the gateway may take to move calls to a new process or to refuse it: kMeetingTimeout, a dry
+// run, kTrialTime, and a gateway that is restarted meanwhile and does all of it again.
+constexpr auto kMoveTimeout = 45s;
+// Who ask flow-host something at the same time: people at terminals.
+constexpr int kControlClientsMax = 16;
+// After the last change of a plugins' folder: a copy of several files is over by then, and nobody
+// waits long for his new plugin.
+constexpr auto kPluginSettle = 100ms;
+// Files of those folders that change at the same time.
+constexpr std::size_t kChangedFilesMax = 1024;
 // Between SIGTERM's grace (drain_timeout) and SIGKILL nothing else helps; a killed process needs
 // this long to give its memory back before we say that it did not die.
 constexpr auto kKillWait = 10s;
@@ -131,6 +142,9 @@ constexpr std::size_t kCompressMax = 1 << 20;
 constexpr std::size_t kInflateSlice = 128 << 10;
 // Of a deep dry run, for all executors together: a probe's patience.
 constexpr auto kDeepDryRunTimeout = 1s;
+// What the answer to a PING may take before an idle HTTP/2 connection is closed by a drain: a round
+// trip between continents. A request that crosses its end was not begun, and clients send it again.
+constexpr auto kDrainPatience = 250ms;
 // From a connection's first byte (or from accept) to a complete request header.
 constexpr auto kHeaderTimeout = 10s;
 // Between two pieces of one request's body, and between two pieces a client takes of an answer.
@@ -194,6 +208,16 @@ constexpr auto kEjectLast = 60s;
 constexpr auto kEjectPatience = 1s;
 // What a replica's connection may take to be accepted and to answer its first health check.
 constexpr auto kConnectTimeout = 2s;
+
+// What a process that is to take over from another may take, after it said that it is ready, to be
+// connected to and to say so by its health service: a connection and two answers.
+constexpr auto kMeetingTimeout = 10s;
+// It has then proven itself by as many answers as make a handful of its calls at a time, ...
+constexpr std::uint64_t kTrialCalls = 64;
+// ... or by this long without failures: a Flow without traffic is swapped, too.
+constexpr auto kTrialTime = 2s;
+// How often it is looked at meanwhile: so long a trial may last too long.
+constexpr auto kTrialLook = 10ms;
 
 // ---- JSON ---------------------------------------------------------------------------------------
 

@@ -30,6 +30,10 @@ inline constexpr std::string_view kHung = "X_FLOW_HUNG";
 // Beside it, when all is said: where the plugin's stuck threads are, as joined_lines() has it;
 // empty if that is not known.
 inline constexpr std::string_view kStack = "X_FLOW_STACK";
+// The gateway on the successor of a replica, "NAME/rep-0 PID": all calls go to it now; or none
+// will, and after a blank follows why.
+inline constexpr std::string_view kMoved = "X_FLOW_MOVED";
+inline constexpr std::string_view kRefused = "X_FLOW_REFUSED";
 }  // namespace notify_key
 
 using NotifyMessage = std::map<std::string, std::string, std::less<>>;

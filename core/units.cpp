@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/units.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -81,6 +82,16 @@ absl::StatusOr<std::chrono::nanoseconds> parse_duration(std::string_view text) {
 absl::StatusOr<std::uint64_t> parse_size(std::string_view text) {
   const Kind kind{"size", "64MiB", kSizes, std::numeric_limits<std::uint64_t>::max(), "2^64 bytes"};
   return parse_quantity(kind, text);
+}
+
+std::string size_text(std::uint64_t bytes) {
+  for (const std::string_view name : {"GiB", "MiB", "KiB"}) {
+    const auto unit = std::ranges::find(kSizes, name, &Unit::name);
+    if (bytes != 0 && bytes % unit->factor == 0) {
+      return fmt::format("{} {}", bytes / unit->factor, name);
+    }
+  }
+  return fmt::format("{} B", bytes);
 }
 
 }  // namespace flow::core

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -16,5 +17,7 @@ absl::StatusOr<std::chrono::nanoseconds> parse_duration(std::string_view text);
 
 // "64MiB", "10kB": a whole number and B, kB, MB, GB, KiB, MiB or GiB.
 absl::StatusOr<std::uint64_t> parse_size(std::string_view text);
+// "64 MiB", "1500 B": in the largest unit of which it is a whole number.
+std::string size_text(std::uint64_t bytes);
 
 }  // namespace flow::core

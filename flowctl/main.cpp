@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   ctl::add_wait(app, run);
   ctl::add_status(app, run);
   ctl::add_post(app, run);
+  ctl::add_reload(app, run);
   ctl::add_plugins(app, run);
   ctl::add_describe(app, run);
   ctl::add_plot(app, run);

@@ -32,17 +32,20 @@ int check(const flow::core::FlowConfig& config) {
 
 int main(int argc, char** argv) {
   std::string file;
+  std::string snapshot;
   std::string listen;
   bool only_check = false;
   CLI::App app("The gateway of a Flow: one port for gRPC and HTTP in front of its executors.",
                "flow-gateway");
   app.add_option("--config", file, "The Flow's configuration file")->required();
+  app.add_option("--snapshot", snapshot,
+                 "Read its text here: flow-host keeps it for its children");
   app.add_option("--listen", listen, "HOST:PORT to serve at instead of the file's");
   app.add_flag("--check", only_check, "Only say whether the files that it reads are in order");
   app.set_version_flag("--version", std::string("flow-gateway ") + flow::core::kVersion);
   CLI11_PARSE(app, argc, argv);
 
-  const auto config = flow::core::load_config(file, flow::core::process_environment());
+  const auto config = flow::core::load_config(file, snapshot, flow::core::process_environment());
   if (!config.ok()) return fail(config.status());
   if (only_check) return check(*config);
   flow::core::NetAddress address{.host = config->gateway.host, .port = config->gateway.port};

@@ -96,6 +96,11 @@ class Gateway {
 
   absl::Status start(const core::NetAddress& address) {
     raise_descriptor_limit();
+    executors_.on_handover([this](const Executors::HandoverReport& report) {
+      const auto key = report.outcome.ok() ? core::notify_key::kMoved : core::notify_key::kRefused;
+      notifier_.send({{std::string(key), fmt::format("{} {} {}", report.replica, report.pid,
+                                                     core::message(report.outcome))}});
+    });
     if (const char* descriptor = std::getenv("FLOW_CONTROL_FD")) {
       FLOW_RETURN_IF_ERROR(follow_control(descriptor));
     } else {
@@ -121,9 +126,12 @@ class Gateway {
   // ---- readiness ----------------------------------------------------------------------------
 
   void publish() {
+    // The reason, too: at first only the connection is known to be lost, then why.
+    const std::string before = readiness_.verdict().reason;
     const bool was_ready = readiness_.verdict().ready;
     readiness_.publish(executors_.view(draining_));
-    if (readiness_.verdict().ready != was_ready) tell_verdict();
+    const Verdict& verdict = readiness_.verdict();
+    if (verdict.ready != was_ready || verdict.reason != before) tell_verdict();
   }
 
   void tell_verdict() {

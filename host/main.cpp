@@ -24,6 +24,7 @@ constexpr int kExitUsage = 2;
 
 struct CommandLine {
   std::string config;
+  std::string snapshot;
   bool check = false;
   std::vector<std::string> executors;
   std::uint32_t replica = 0;
@@ -49,6 +50,10 @@ void declare(CLI::App& app, CommandLine& line) {
       ->needs(executor)
       ->type_name("NAME=ADDRESS")
       ->allow_extra_args(false);
+  app.add_option("--snapshot", line.snapshot,
+                 "Read the text of --config here: flow-host keeps it for its children")
+      ->needs(executor)
+      ->type_name("FILE");
   app.add_flag("--check", line.check, "Only say whether the file and its plugins are in order")
       ->excludes(executor);
 }
@@ -59,7 +64,7 @@ int fail(const absl::Status& status) {
 }
 
 int run(const CommandLine& line) {
-  const auto config = core::load_config(line.config, core::process_environment());
+  const auto config = core::load_config(line.config, line.snapshot, core::process_environment());
   if (!config.ok()) return fail(config.status());
   if (line.check) return host::check(*config);
   if (line.executors.empty()) return host::supervise(*config);

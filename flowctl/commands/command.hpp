@@ -19,6 +19,7 @@ void add_ready(CLI::App& app, Run& chosen);
 void add_wait(CLI::App& app, Run& chosen);
 void add_post(CLI::App& app, Run& chosen);
 void add_status(CLI::App& app, Run& chosen);
+void add_reload(CLI::App& app, Run& chosen);
 void add_plugins(CLI::App& app, Run& chosen);
 void add_describe(CLI::App& app, Run& chosen);
 void add_plot(CLI::App& app, Run& chosen);

@@ -13,14 +13,14 @@ namespace limits = core::limits;
 using Standing = Ejections::Standing;
 
 Balancer::Balancer(Loop& loop, core::Logger log, Bounds bounds,
-                   const std::vector<std::unique_ptr<Replica>>& replicas)
+                   const std::vector<std::unique_ptr<Replica>>& replicas, ForNextCall for_next_call)
     : loop_(loop),
       log_(std::move(log)),
       bounds_(bounds),
+      replicas_(replicas),
+      for_next_call_(std::move(for_next_call)),
       seen_(replicas.size()),
-      ejections_(replicas.size()) {
-  for (const auto& replica : replicas) replicas_.push_back(replica.get());
-}
+      ejections_(replicas.size()) {}
 
 // ---- choosing -----------------------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ Balancer::Choice Balancer::choose(const std::vector<Failed>& failed, Bound bound
   bool any_in = false;
   const std::size_t turn = ++turn_;
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
-    Replica& replica = *replicas_[(i + turn) % replicas_.size()];
+    Replica& replica = *for_next_call_((i + turn) % replicas_.size());
     if (!replica.ready()) continue;
     const Standing standing =
         ejections_.any() ? ejections_.standing(replica.index(), now) : Standing::In;
@@ -117,8 +117,8 @@ void Balancer::end(const Try& over, End how, std::string_view what, Clock::time_
 }
 
 bool Balancer::others_for(const Replica& replica, Clock::time_point now) const {
-  return std::ranges::any_of(replicas_, [&](const Replica* other) {
-    return other != &replica && other->ready() &&
+  return std::ranges::any_of(replicas_, [&](const std::unique_ptr<Replica>& other) {
+    return other->index() != replica.index() && other->ready() &&
            ejections_.standing(other->index(), now) == Standing::In;
   });
 }
@@ -137,12 +137,12 @@ std::uint32_t Balancer::retries() const {
 // ---- waiting ------------------------------------------------------------------------------------
 
 bool Balancer::any_ready() const {
-  return std::ranges::any_of(replicas_, [](const Replica* replica) { return replica->ready(); });
+  return std::ranges::any_of(replicas_, [](const auto& replica) { return replica->ready(); });
 }
 
 bool Balancer::any_room() const {
   return std::ranges::any_of(
-      replicas_, [this](const Replica* replica) { return replica->ready() && has_room(*replica); });
+      replicas_, [this](const auto& replica) { return replica->ready() && has_room(*replica); });
 }
 
 void Balancer::wait(Line::Place& place, std::function<void()> on_turn) {
@@ -154,9 +154,12 @@ void Balancer::wait(Line::Place& place, std::function<void()> on_turn) {
 void Balancer::replicas_changed() {
   look(Clock::now());
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
-    const std::uint64_t connection = replicas_[i]->connection();
-    if (std::exchange(seen_[i].connection, connection) == connection) continue;
-    let_in(*replicas_[i], "it is connected anew");
+    Replica& replica = *replicas_[i];
+    Seen& seen = seen_[i];
+    if (seen.who == &replica && seen.connection == replica.connection()) continue;
+    seen.who = &replica;
+    seen.connection = replica.connection();
+    let_in(replica, "it is connected anew");
   }
   if (!line_.empty()) give_turns_soon();
 }

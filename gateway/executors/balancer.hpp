@@ -27,9 +27,12 @@ class Balancer {
     std::int32_t retries = -1;        // of one call; -1: as many as replicas, at least 3
   };
 
-  // The replicas outlive it.
+  // Who takes the next call of a replica's place: itself, or a new process that is on trial there.
+  using ForNextCall = std::function<Replica*(std::size_t index)>;
+
+  // The replicas outlive it; one may be exchanged for another.
   Balancer(Loop& loop, core::Logger log, Bounds bounds,
-           const std::vector<std::unique_ptr<Replica>>& replicas);
+           const std::vector<std::unique_ptr<Replica>>& replicas, ForNextCall for_next_call);
 
   // ---- choosing ---------------------------------------------------------------------------------
 
@@ -102,6 +105,7 @@ class Balancer {
   // What was last seen of a replica.
   struct Seen {
     bool ready = false;
+    const Replica* who = nullptr;
     std::uint64_t connection = 0;
     std::optional<Clock::time_point> lost;  // when it was ready last
   };
@@ -117,7 +121,8 @@ class Balancer {
   Loop& loop_;
   core::Logger log_;
   const Bounds bounds_;
-  std::vector<Replica*> replicas_;
+  const std::vector<std::unique_ptr<Replica>>& replicas_;
+  const ForNextCall for_next_call_;
   std::vector<Seen> seen_;
   std::size_t turn_ = 0;  // breaks ties, so that equals take turns
   Ejections ejections_;

@@ -43,6 +43,20 @@ void CallStats::process(std::int64_t pid) {
   pid_ = pid;
 }
 
+void CallStats::take_over(const CallStats& before) {
+  since_ = before.since_;
+  calls_ += before.calls_;
+  failures_ += before.failures_;
+  restarts_ += before.restarts_;
+  for (std::size_t i = 0; i < seconds_.size(); ++i) {
+    const Second& theirs = before.seconds_[i];
+    Second& ours = seconds_[i];
+    if (theirs.second > ours.second) ours = {theirs.second, {}};
+    if (theirs.second != ours.second) continue;
+    for (std::size_t j = 0; j < kBuckets; ++j) ours.counts[j] += theirs.counts[j];
+  }
+}
+
 CallStats::Snapshot CallStats::snapshot(Clock::time_point now) const {
   Snapshot result;
   result.calls = calls_;

@@ -25,6 +25,12 @@ class CallStats {
   // The supervisor names its process; 0: it has none.
   void process(std::int64_t pid);
 
+  // What the one before it, of the same replica, did counts as this one's from now on.
+  void take_over(const CallStats& before);
+
+  std::uint64_t answered() const { return calls_ - failures_; }
+  std::uint64_t failed() const { return failures_; }
+
   struct Snapshot {
     std::uint64_t calls = 0;     // that ended, however
     std::uint64_t failures = 0;  // of them: no answer, or not in time
@@ -48,7 +54,7 @@ class CallStats {
   static std::size_t bucket_of(std::uint64_t microseconds);
   static std::chrono::microseconds middle_of(std::size_t bucket);
 
-  const Clock::time_point since_;
+  Clock::time_point since_;
   std::uint64_t calls_ = 0;
   std::uint64_t failures_ = 0;
   std::uint64_t restarts_ = 0;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/config.hpp"
@@ -13,6 +16,7 @@
 #include "gateway/executors/balancer.hpp"
 #include "gateway/executors/death_watch.hpp"
 #include "gateway/executors/endpoints.hpp"
+#include "gateway/executors/handover.hpp"
 #include "gateway/executors/replica.hpp"
 #include "gateway/readiness/verdict.hpp"
 
@@ -27,6 +31,15 @@ class Executors {
 
   // What a supervisor says; one about a replica that the file does not have is logged and ignored.
   void update(const flow::v1::ReplicaUpdate& update);
+  // The gateway's word on a process that was to take over from another.
+  struct HandoverReport {
+    std::string replica;   // "executor0/rep-0"
+    std::int64_t pid = 0;  // the new process
+    absl::Status outcome;  // OK: it has all calls; an error: none, and why
+  };
+  void on_handover(std::function<void(const HandoverReport&)> report) {
+    report_ = std::move(report);
+  }
   // Without a supervisor: dial what the file says. An error if it gives an executor no port.
   absl::Status use_configured_addresses(const core::FlowConfig& config);
 
@@ -47,6 +60,21 @@ class Executors {
   void sweep(Clock::time_point now);
 
  private:
+  using Place = std::pair<std::size_t, std::uint32_t>;  // executor, replica
+
+  std::unique_ptr<Replica> make_replica(Place place);
+  void on_replica_changed(Place place);
+  Handover& begin_handover(Place place, const flow::v1::Successor& successor);
+  void on_decided(Place place, const absl::Status& outcome);
+  // The supervisor says whose the place is.
+  void end_handover(Place place, std::int64_t pid);
+  void exchange(Place place, Handover& handover);
+  Replica* for_next_call(Place place);
+
+  Loop& loop_;
+  const core::FlowConfig& config_;
+  const std::function<void()> on_change_;
+  std::function<void(const HandoverReport&)> report_ = [](const HandoverReport&) {};
   core::Logger log_;
   std::vector<std::string> names_;
   Endpoints endpoints_;
@@ -54,6 +82,8 @@ class Executors {
   std::vector<std::unique_ptr<Balancer>> balancers_;  // by executor, as what follows
   std::vector<std::vector<std::unique_ptr<Replica>>> replicas_;
   std::vector<std::set<std::string, std::less<>>> idempotent_;  // as the file says
+  std::map<Place, std::unique_ptr<Handover>> handovers_;
+  std::vector<std::unique_ptr<Replica>> released_;  // until their last call is over
 };
 
 }  // namespace flow::gateway

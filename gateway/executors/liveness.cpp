@@ -100,7 +100,8 @@ void Liveness::update(Now now) {
   if (*health_ == Health::NotServing) {
     return become(ReplicaState::Unhealthy, "its health service answers NOT_SERVING", now);
   }
-  become(ReplicaState::Ready, "serving", now);
+  const bool noted = word_ && !word_->note.empty();
+  become(ReplicaState::Ready, noted ? "serving; " + word_->note : "serving", now);
 }
 
 void Liveness::become(ReplicaState state, std::string reason, Now now) {

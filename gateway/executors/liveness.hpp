@@ -29,6 +29,7 @@ struct ReplicaStatus {
   std::int64_t pid = 0;  // 0: unknown
   // The supervisor's: what is known of its last crash or hang, a line each.
   std::vector<std::string> stacks{};
+  std::string note = {};  // what the supervisor adds while it serves, or empty
 
   bool operator==(const ReplicaStatus&) const = default;
 };

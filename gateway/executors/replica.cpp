@@ -169,7 +169,8 @@ void Replica::update(const flow::v1::ReplicaUpdate& update) {
           std::chrono::duration_cast<std::chrono::system_clock::duration>(seconds + nanos)),
       update.reason(),
       update.pid(),
-      {update.stacks().begin(), update.stacks().end()}};
+      {update.stacks().begin(), update.stacks().end()},
+      update.note()};
   stats_.process(update.pid());
   supervised_ = true;
   remember(word);
@@ -189,13 +190,25 @@ void Replica::remember(const ReplicaStatus& word) {
   if (ends_.size() > limits::kEndsRemembered) ends_.pop_front();
 }
 
+void Replica::set_quiet(bool quiet) {
+  quiet_ = quiet;
+  if (!quiet_ && discovered_) on_discovered_(*discovered_);
+}
+
+void Replica::release() {
+  quiet_ = true;
+  released_ = true;
+  connect_alarm_.cancel();
+  if (session_ != nullptr) retire();
+}
+
 void Replica::connect_soon(Clock::duration delay) {
   if (connection_ || connecting_) return;
   connect_alarm_.set(loop_.alarms(), Clock::now() + delay, [this] { connect(); });
 }
 
 void Replica::connect() {
-  if (connection_ || connecting_ || !liveness_.worth_connecting()) return;
+  if (released_ || connection_ || connecting_ || !liveness_.worth_connecting()) return;
   error_code error;
   const auto endpoint = endpoint_of(dial_, error);
   if (error)
@@ -209,7 +222,7 @@ void Replica::connect() {
   connecting_->async_connect(
       endpoint, [alive = alive_, socket = connecting_](const error_code& failed) {
         Replica* self = *alive;
-        if (self == nullptr) return;
+        if (self == nullptr || self->released_) return;
         self->connect_alarm_.cancel();
         self->connecting_.reset();
         if (failed) {
@@ -251,7 +264,8 @@ void Replica::on_connected(Socket socket) {
 }
 
 void Replica::on_discovered(const jina::EndpointsProto& endpoints) {
-  on_discovered_(endpoints);
+  discovered_ = endpoints;
+  if (!quiet_) on_discovered_(endpoints);
   watch_ = std::make_unique<WatchCall>(*this);
   session_->call(*watch_, kWatchPath, wire::frame(""), std::nullopt);
 }
@@ -305,7 +319,7 @@ void Replica::sweep(Clock::time_point now) {
 void Replica::changed() {
   const ReplicaStatus& status = liveness_.status();
   if (status == published_) return;
-  if (status.state != published_.state) {
+  if (status.state != published_.state && !quiet_) {
     log_->info("{} is {} (was {}): {}", name_, core::name(status.state),
                core::name(published_.state), status.reason);
   }

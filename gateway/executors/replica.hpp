@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/config.hpp"
@@ -46,6 +47,13 @@ class Replica {
   void set_address(const std::string& name, const core::NetAddress& dial);
   // What the supervisor says of it.
   void update(const flow::v1::ReplicaUpdate& update);
+
+  // A quiet one says nothing to the log and nothing of its endpoints: another has its place.
+  void set_quiet(bool quiet);
+  // What it said last that it serves; nullopt: nothing yet.
+  const std::optional<jina::EndpointsProto>& discovered() const { return discovered_; }
+  // It gets no more calls: what is in flight ends, then the connection, for good.
+  void release();
 
   bool ready() const { return liveness_.ready() && session_ != nullptr && session_->takes_calls(); }
   // Not ready, but by what is known on its way to be: without a supervisor nobody knows.
@@ -109,6 +117,9 @@ class Replica {
   std::deque<End> ends_;      // of its last processes, bounded
   std::int64_t process_ = 0;  // the last one that the supervisor named
   std::uint64_t connections_ = 0;
+  bool quiet_ = false;
+  bool released_ = false;
+  std::optional<jina::EndpointsProto> discovered_;
   std::size_t in_flight_ = 0;
   CallStats stats_{Clock::now()};
 

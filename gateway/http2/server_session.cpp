@@ -215,6 +215,10 @@ void Http2ServerSession::drain() {
   nghttp2_submit_shutdown_notice(session_.get());
   nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, kDrainPing.data());
   connection_.output.output_ready();
+  // Clients need not look at a connection on which they have nothing going on, gRPC's do not.
+  drain_alarm_.set(connection_.loop.alarms(), Clock::now() + limits::kDrainPatience, [this] {
+    if (streams_.empty()) refuse_new_streams();
+  });
 }
 
 void Http2ServerSession::refuse_new_streams() {

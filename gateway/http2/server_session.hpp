@@ -48,6 +48,7 @@ class Http2ServerSession final : public Session {
   std::size_t produce_limit_ = 0;
   std::uint32_t faults_ = 0;  // streams that ended by an error of the peer since the last sweep
   enum class Drain { No, Announced, Refusing } drain_ = Drain::No;
+  Alarms::Alarm drain_alarm_;
 };
 
 }  // namespace flow::gateway

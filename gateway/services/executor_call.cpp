@@ -170,7 +170,11 @@ void ExecutorCall::failed(const absl::Status& status) {
       lost || unseen ? Balancer::End::Excused : end_of_failure(status.code(), now - over.started),
       core::message(status));
   failed_.push_back({over.replica, over.connection});
-  if (lost) losses_.push_back({over.replica, over.pid, std::string(core::message(status))});
+  if (lost) {
+    const ReplicaView view = over.replica->view();
+    losses_.push_back({executor_, over.replica->index(), view.name, view.address, over.pid,
+                       std::string(core::message(status))});
+  }
   const RetryVerdict verdict =
       retry_.failed({status.code(), unseen}, now, deadline_, balancer().budget());
   if (verdict != RetryVerdict::Retry) return give_up(status, verdict);
@@ -199,8 +203,9 @@ void ExecutorCall::give_up(absl::Status status, RetryVerdict verdict) {
 }
 
 bool ExecutorCall::cause_missing() const {
-  return std::ranges::any_of(losses_, [](const Loss& loss) {
-    return loss.replica->supervised() && loss.pid != 0 && loss.replica->end_of(loss.pid) == nullptr;
+  return std::ranges::any_of(losses_, [this](const Loss& loss) {
+    const Replica& replica = place_of(loss);
+    return replica.supervised() && loss.pid != 0 && replica.end_of(loss.pid) == nullptr;
   });
 }
 
@@ -215,17 +220,16 @@ absl::Status ExecutorCall::failure() const {
   std::string story;
   std::vector<std::string> evidence;
   for (const Loss& loss : losses_) {
-    ReplicaView view = loss.replica->view();
-    const ReplicaStatus* word = loss.replica->end_of(loss.pid);
+    const ReplicaStatus* word = place_of(loss).end_of(loss.pid);
     if (!story.empty()) story += "; then ";
-    story += fmt::format("{} was lost with the request: {}", view.name,
+    story += fmt::format("{} was lost with the request: {}", loss.name,
                          word != nullptr ? word->reason : loss.why);
     if (word != nullptr) {
-      view.status = *word;
+      const ReplicaView view{loss.name, loss.address, *word};
       for (std::string& line : gateway::evidence(view)) evidence.push_back(std::move(line));
     } else {
-      evidence.push_back(fmt::format("{} at {} was lost with the request: {}\n", view.name,
-                                     view.address, loss.why));
+      evidence.push_back(fmt::format("{} at {} was lost with the request: {}\n", loss.name,
+                                     loss.address, loss.why));
     }
   }
   const std::string_view why_not = words(verdict_);

@@ -63,12 +63,19 @@ class ExecutorCall : protected ClientCall {
   const std::string& executor_name() const { return context_.executors.names()[executor_]; }
 
  private:
-  // A process, or connection, that went away with the request.
+  // A process, or connection, that went away with the request. By value: its replica may be
+  // another's place by the time somebody asks.
   struct Loss {
-    const Replica* replica;
+    std::size_t executor;
+    std::uint32_t replica;
+    std::string name;
+    std::string address;
     std::int64_t pid;
     std::string why;  // as the connection saw it
   };
+  const Replica& place_of(const Loss& loss) const {
+    return *context_.executors.replicas(loss.executor)[loss.replica];
+  }
 
   Balancer& balancer() { return context_.executors.balancer(executor_); }
   void on_done(const absl::Status& status) final;

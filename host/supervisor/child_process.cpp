@@ -112,6 +112,8 @@ std::optional<ProcessExit> reap(int pidfd) {
       info.si_status};
 }
 
+void kill_group(pid_t leader) { ::kill(-leader, SIGKILL); }
+
 void send_signal(int pidfd, int number) {
   ::syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, 0);
 }

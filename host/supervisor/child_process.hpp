@@ -37,6 +37,10 @@ absl::StatusOr<ChildProcess> spawn(const SpawnSpec& spec);
 // Reaps the process if it has ended; never blocks.
 std::optional<ProcessExit> reap(int pidfd);
 
+// Kills what a process of ours has started and left behind in its process group. Only between its
+// end and reap(): until then no other process can have its id.
+void kill_group(pid_t leader);
+
 // Does nothing if the process has ended: a pidfd never means somebody else.
 void send_signal(int pidfd, int number);
 

@@ -63,7 +63,7 @@ FlowPlan plan_flow(const core::FlowConfig& config) {
       process.timeout_ready += executor.timeout_ready;
       process.stop_wave = std::max(process.stop_wave, wave);
       process.replicas.push_back(plan.replicas.size());
-      plan.replicas.push_back({i, replica, {}, {}});
+      plan.replicas.push_back({i, replica, {}, {}, {}});
     }
   }
   return plan;
@@ -76,11 +76,15 @@ std::string replica_name(const core::FlowConfig& config, const ReplicaPlan& repl
 }
 
 std::vector<std::string> child_command(const core::FlowConfig& config, const FlowPlan& plan,
-                                       std::size_t child, const Programs& programs) {
-  if (child == FlowPlan::kGateway) {
-    return {programs.gateway, "--config", config.file, "--listen", plan.gateway_address};
+                                       std::size_t child, const Programs& programs, Seat seat) {
+  const bool is_gateway = child == FlowPlan::kGateway;
+  std::vector<std::string> command = {is_gateway ? programs.gateway : programs.host, "--config",
+                                      config.file};
+  if (!plan.snapshot.empty()) command.insert(command.end(), {"--snapshot", plan.snapshot});
+  if (is_gateway) {
+    command.insert(command.end(), {"--listen", plan.gateway_address});
+    return command;
   }
-  std::vector<std::string> command = {programs.host, "--config", config.file};
   const std::vector<std::size_t>& replicas = plan.children[child].replicas;
   for (const std::size_t place : replicas) {
     command.insert(command.end(),
@@ -92,9 +96,9 @@ std::vector<std::string> child_command(const core::FlowConfig& config, const Flo
     const ReplicaPlan& replica = plan.replicas[place];
     const std::string& name = config.executors[replica.executor].name;
     command.insert(command.end(), {"--listen", fmt::format("{}={}", name, replica.tcp_address)});
-    if (!replica.unix_path.empty()) {
-      command.insert(command.end(),
-                     {"--listen", fmt::format("{}=unix:{}", name, replica.unix_path)});
+    const std::string& path = seat == Seat::Serving ? replica.unix_path : replica.beside_path;
+    if (!path.empty()) {
+      command.insert(command.end(), {"--listen", fmt::format("{}=unix:{}", name, path)});
     }
   }
   return command;

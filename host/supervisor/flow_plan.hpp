@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/config.hpp"
+#include "host/supervisor/swap.hpp"
 
 // Which processes a Flow consists of, and how each is started. Values only.
 namespace flow::host {
@@ -16,8 +17,9 @@ namespace flow::host {
 struct ReplicaPlan {
   std::size_t executor = 0;  // its place in FlowConfig::executors
   std::uint32_t replica = 0;
-  std::string tcp_address;  // filled in when the port is reserved
-  std::string unix_path;    // filled in when the runtime folder exists; empty: TCP only
+  std::string tcp_address;       // filled in when the port is reserved
+  std::string unix_path;         // filled in when the runtime folder exists; empty: TCP only
+  std::string beside_path = {};  // of the process beside the one that serves; empty: there is none
 };
 
 struct ChildPlan {
@@ -34,6 +36,8 @@ struct FlowPlan {
   std::vector<ChildPlan> children;
   std::vector<ReplicaPlan> replicas;
   std::string gateway_address;  // filled in when the port is reserved
+  // Where the file's text is as it was last read, for all to read the same; empty: in the file.
+  std::string snapshot;
 };
 
 // The gateway stops first, because it drains through all others; then the executors, those last in
@@ -58,7 +62,8 @@ struct ChildWiring {
 
 // argv of a child, its program first.
 std::vector<std::string> child_command(const core::FlowConfig& config, const FlowPlan& plan,
-                                       std::size_t child, const Programs& programs);
+                                       std::size_t child, const Programs& programs,
+                                       Seat seat = Seat::Serving);
 
 // The environment of a child as "KEY=value": `inherited` without what our own service manager meant
 // for us alone, then the executors' `env`, then the wiring, the later winning.

@@ -37,7 +37,9 @@ FlowState::FlowState(const core::FlowConfig& config, const FlowPlan& plan, std::
 
 Actions FlowState::start(Moment now) {
   for (ReplicaStatus& replica : replicas_) {
-    replica = {ReplicaState::Starting, "its process is being started", now.wall, 0, {}};
+    replica = {.state = ReplicaState::Starting,
+               .reason = "its process is being started",
+               .since = now.wall};
   }
   for (Child& child : children_) spawn(now, child);
   return taken();
@@ -48,6 +50,7 @@ void FlowState::spawn(Moment now, Child& child) {
   child.due = now.steady + plan_.children[place(child)].timeout_ready;
   child.overdue = false;
   child.stopping = false;
+  child.stop_overdue = false;
   child.phase.clear();
   child.failure.clear();
   child.speaker.reset();
@@ -56,8 +59,12 @@ void FlowState::spawn(Moment now, Child& child) {
   act(action::Spawn{place(child)});
 }
 
-Actions FlowState::on_spawned(Moment now, std::size_t place, pid_t pid) {
+Actions FlowState::on_spawned(Moment now, std::size_t place, pid_t pid, Seat seat) {
   Child& child = children_[place];
+  if (seat == Seat::Beside) {
+    on_successor_spawned(now, child, pid);
+    return taken();
+  }
   child.pid = pid;
   // One that was to be spawned before this one could not be, and that began the stop.
   if (phase_ == Phase::Stopping) {
@@ -73,9 +80,11 @@ Actions FlowState::on_spawned(Moment now, std::size_t place, pid_t pid) {
   return taken();
 }
 
-Actions FlowState::on_spawn_failed(Moment now, std::size_t place, std::string_view why) {
+Actions FlowState::on_spawn_failed(Moment now, std::size_t place, std::string_view why, Seat seat) {
   Child& child = children_[place];
-  if (phase_ == Phase::Starting) {
+  if (seat == Seat::Beside) {
+    on_successor_spawn_failed(now, child, why);
+  } else if (phase_ == Phase::Starting) {
     child.life = Life::Over;
     set_replicas(now, child, ReplicaState::Failed, fmt::format("cannot be started: {}", why));
     fail_start_of(now, child, fmt::format("cannot be started: {}", why));
@@ -93,7 +102,15 @@ Actions FlowState::on_notified(Moment now, pid_t sender, const core::NotifyMessa
   const auto found = std::find_if(children_.begin(), children_.end(), [&](const Child& child) {
     return child.pid == sender && sender != 0;
   });
-  if (found == children_.end() || phase_ == Phase::Ended) return {};
+  if (phase_ == Phase::Ended) return {};
+  if (found == children_.end()) {
+    const auto beside = std::find_if(children_.begin(), children_.end(), [&](const Child& child) {
+      return child.swap && child.swap->pid == sender && sender != 0;
+    });
+    if (beside == children_.end()) return {};
+    on_successor_notified(now, *beside, message);
+    return taken();
+  }
   Child& child = *found;
 
   std::vector<std::size_t> about = replicas_of(child);
@@ -111,7 +128,9 @@ Actions FlowState::on_notified(Moment now, pid_t sender, const core::NotifyMessa
   }
 
   const bool about_all = about.size() == replicas_of(child).size();
-  if (about_all && value(message, "STOPPING") == "1") child.stopping = true;
+  if (about_all && value(message, "STOPPING") == "1" && !std::exchange(child.stopping, true)) {
+    child.stop_due = now.steady + drain_grace(child);
+  }
 
   if (!value(message, core::notify_key::kHung).empty()) on_hang(now, child, about, message);
   if (!child.hang.empty()) return taken();  // whatever else it says, it will not serve again
@@ -140,6 +159,8 @@ Actions FlowState::on_notified(Moment now, pid_t sender, const core::NotifyMessa
       on_said_ready(now, child);
     }
     if (is_gateway(child) && !verdict.empty()) on_verdict(now, verdict == "1", status);
+    if (is_gateway(child)) on_gateway_word(now, message);
+    begin_swaps(now);
   }
   return taken();
 }
@@ -155,6 +176,10 @@ void FlowState::on_said_ready(Moment now, Child& child) {
   if (child.attempt > 0) {
     act(action::Log{action::Log::Level::Info,
                     fmt::format("{}: process {} is ready", name(child), child.pid)});
+  }
+  if (std::exchange(child.replacing, false)) {
+    act(action::Replaced{place(child), true,
+                         fmt::format("{}: process {} is ready", name(child), child.pid)});
   }
   const bool everybody = std::all_of(children_.begin(), children_.end(),
                                      [](const Child& other) { return other.life == Life::Ready; });
@@ -214,8 +239,12 @@ void FlowState::on_verdict(Moment, bool ready, std::string_view reason) {
   act(action::Log{ready ? action::Log::Level::Info : action::Log::Level::Warning, text});
 }
 
-Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& exit) {
+Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& exit, Seat seat) {
   Child& child = children_[place];
+  if (seat == Seat::Beside) {
+    on_beside_exited(now, child, exit);
+    return taken();
+  }
   if (!alive(child)) return {};  // given up on: SIGKILL did not end it in time
   const pid_t pid = std::exchange(child.pid, 0);
   const auto healthy_for =
@@ -244,7 +273,10 @@ Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& e
         cause += ": " + child.failure;
       }
       const bool clean = exit.clean() && !child.overdue && child.hang.empty();
-      decide(now, child, clean ? ExitKind::Clean : ExitKind::Failure, healthy_for, cause);
+      if (!adopt_successor(now, child, cause)) {
+        decide(now, child, clean ? ExitKind::Clean : ExitKind::Failure, healthy_for, cause);
+      }
+      begin_swaps(now);
       break;
     }
     case Phase::Stopping: {
@@ -274,6 +306,9 @@ void FlowState::decide(Moment now, Child& child, ExitKind kind,
                        std::chrono::nanoseconds healthy_for, const std::string& cause) {
   const RestartDecision decision = child.policy.on_exit(now, kind, healthy_for, random_);
   const std::string reason = fmt::format("{}; {}", cause, describe(decision));
+  if (std::exchange(child.replacing, false)) {
+    act(action::Replaced{place(child), false, fmt::format("{}: {}", name(child), reason)});
+  }
   if (is_gateway(child)) {
     ready_ = false;
     act(action::TellParent{
@@ -293,7 +328,7 @@ void FlowState::decide(Moment now, Child& child, ExitKind kind,
   // Without executors the Flow still says why it is not ready; without its gateway it says nothing.
   if (is_gateway(child)) {
     act(action::ReportError{fmt::format("the gateway: {}", reason)});
-    begin_stop(now, 1, StopOrder::Waves, drain_grace());
+    begin_stop(now, 1, StopOrder::Waves);
   }
 }
 
@@ -306,6 +341,15 @@ Actions FlowState::on_tick(Moment now) {
   for (Child& child : children_) {
     if (alive(child) && child.hang_due && now.steady >= *child.hang_due) {
       child.hang_due.reset();
+      act(action::Signal{place(child), SIGKILL});
+    }
+    if (child.swap && now.steady >= child.swap->due) on_swap_overdue(now, child);
+    if (stops_by_itself(child) && now.steady >= child.stop_due) {
+      child.stop_overdue = true;
+      act(action::Log{action::Log::Level::Warning,
+                      fmt::format("{}: process {} said that it stops and did not within {}, "
+                                  "killing it",
+                                  name(child), child.pid, duration_text(drain_grace(child)))});
       act(action::Signal{place(child), SIGKILL});
     }
     if (now.steady < child.due) continue;
@@ -322,6 +366,7 @@ Actions FlowState::on_tick(Moment now) {
                            duration_text(kVerdictTimeout),
                            not_ready_reason_.empty() ? "it did not say why" : not_ready_reason_));
   }
+  begin_swaps(now);
   return taken();
 }
 
@@ -353,7 +398,7 @@ void FlowState::fail_start_of(Moment now, const Child& child, std::string_view w
 void FlowState::fail_start(Moment now, const std::string& text) {
   act(action::ReportError{text});
   start_failed_ = true;
-  if (phase_ == Phase::Starting) begin_stop(now, 1, StopOrder::AtOnce, kAbandonGrace);
+  if (phase_ == Phase::Starting) begin_stop(now, 1, StopOrder::AtOnce);
 }
 
 std::optional<FlowState::Time> FlowState::deadline() const {
@@ -366,6 +411,9 @@ std::optional<FlowState::Time> FlowState::deadline() const {
     if (alive(child) && child.hang_due) {
       first = std::min(first.value_or(*child.hang_due), *child.hang_due);
     }
+    if (child.swap && child.swap->due != Time::max())
+      first = std::min(first.value_or(child.swap->due), child.swap->due);
+    if (stops_by_itself(child)) first = std::min(first.value_or(child.stop_due), child.stop_due);
   }
   return first;
 }
@@ -390,7 +438,8 @@ void FlowState::set_replica(Moment now, std::size_t replica, ReplicaState state,
                             pid_t pid) {
   ReplicaStatus& status = replicas_[replica];
   const auto since = status.state == state && status.pid == pid ? status.since : now.wall;
-  const ReplicaStatus changed{state, std::move(reason), since, pid, status.stacks};
+  const ReplicaStatus changed{state,         std::move(reason), since,      pid,
+                              status.stacks, status.successor,  status.note};
   if (status == changed) return;
   status = changed;
   act(action::Publish{replica});

@@ -26,25 +26,26 @@ Actions FlowState::on_stop_signal(Moment now, int number) {
   }
   const bool drain = phase_ == Phase::Running;
   act(action::Log{action::Log::Level::Info, "stopping"});
-  if (drain) {
-    begin_stop(now, 0, StopOrder::Waves, drain_grace());
-  } else {
-    begin_stop(now, 0, StopOrder::AtOnce, kAbandonGrace);
-  }
+  begin_stop(now, 0, drain ? StopOrder::Waves : StopOrder::AtOnce);
   return taken();
 }
 
-std::chrono::nanoseconds FlowState::drain_grace() const {
-  return config_.supervise.lame_duck + config_.supervise.drain_timeout + kGraceMargin;
+// The gateway alone is seen by those whom the lame duck is for.
+std::chrono::nanoseconds FlowState::drain_grace(const Child& child) const {
+  const auto lame_duck =
+      is_gateway(child) ? config_.supervise.lame_duck : std::chrono::nanoseconds(0);
+  return lame_duck + config_.supervise.drain_timeout + kGraceMargin;
 }
 
-void FlowState::begin_stop(Moment now, int status, StopOrder order,
-                           std::chrono::nanoseconds grace) {
+void FlowState::begin_stop(Moment now, int status, StopOrder order) {
   phase_ = Phase::Stopping;
   stop_status_ = status;
   stop_order_ = order;
-  stop_grace_ = grace;
-  stop_due_ = now.steady + grace;
+  stop_due_ = now.steady + kAbandonGrace;
+  while (!wanted_.empty()) {
+    act(action::Replaced{wanted_.front().child, false, "not replaced: the Flow is stopping"});
+    wanted_.pop_front();
+  }
   act(action::TellParent{{{"STOPPING", "1"}, {"STATUS", "stopping"}}});
   for (Child& child : children_) {
     if (child.life != Life::Backoff) continue;
@@ -62,10 +63,10 @@ std::size_t FlowState::wave_of(const Child& child) const {
 void FlowState::continue_stop(Moment now) {
   std::optional<std::size_t> next;
   for (const Child& child : children_) {
-    if (alive(child)) next = std::min(next.value_or(wave_of(child)), wave_of(child));
+    if (has_process(child)) next = std::min(next.value_or(wave_of(child)), wave_of(child));
   }
   const bool spawning = std::any_of(children_.begin(), children_.end(), [&](const Child& child) {
-    return child.life == Life::Starting && !alive(child);
+    return (child.life == Life::Starting && !alive(child)) || (child.swap && child.swap->pid == 0);
   });
   if (!next && spawning) return;  // the answer to Spawn brings us back
   if (!next) {
@@ -76,20 +77,34 @@ void FlowState::continue_stop(Moment now) {
   if (stop_wave_ == next) return;
   stop_wave_ = next;
   killing_ = false;
-  stop_due_ = now.steady + stop_grace_;
+  stop_grace_ = stop_order_ == StopOrder::AtOnce ? kAbandonGrace : std::chrono::nanoseconds(0);
   for (Child& child : children_) {
+    if (!has_process(child) || wave_of(child) != *next) continue;
+    if (stop_order_ == StopOrder::Waves) stop_grace_ = std::max(stop_grace_, drain_grace(child));
+    if (child.swap && child.swap->pid != 0 && child.swap->underway()) {
+      act(action::Replaced{place(child), false, "not replaced: the Flow is stopping"});
+      child.swap->stage = Swap::Stage::Abandoned;
+      act(action::Signal{place(child), SIGTERM, Seat::Beside});
+    }
     // A second SIGTERM would cut short what a process finishes after the first, whoever sent that.
-    if (!alive(child) || wave_of(child) != *next || child.stopping) continue;
+    if (!alive(child) || child.stopping) continue;
     child.stopping = true;
     set_replicas(now, child, core::ReplicaState::Draining,
                  fmt::format("process {} is stopping with its Flow", child.pid));
     act(action::Signal{place(child), SIGTERM});
   }
+  stop_due_ = now.steady + stop_grace_;
 }
 
 void FlowState::on_stop_overdue(Moment now) {
   for (Child& child : children_) {
-    if (!alive(child) || wave_of(child) != stop_wave_) continue;
+    if (wave_of(child) != stop_wave_) continue;
+    if (child.swap && killing_) {
+      child.swap.reset();  // nobody waits for it any more
+    } else if (child.swap && child.swap->pid != 0) {
+      act(action::Signal{place(child), SIGKILL, Seat::Beside});
+    }
+    if (!alive(child)) continue;
     if (killing_) {
       const std::string text = fmt::format("process {} did not end within {} of SIGKILL", child.pid,
                                            duration_text(core::limits::kKillWait));
@@ -120,6 +135,9 @@ void FlowState::kill_all(Moment now, int status) {
   stop_due_ = now.steady + core::limits::kKillWait;
   for (const Child& child : children_) {
     if (alive(child)) act(action::Signal{place(child), SIGKILL});
+    if (child.swap && child.swap->pid != 0) {
+      act(action::Signal{place(child), SIGKILL, Seat::Beside});
+    }
   }
 }
 

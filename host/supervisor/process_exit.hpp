@@ -15,12 +15,15 @@ struct ProcessExit {
   enum class How { Exited, Killed };
   How how = How::Exited;
   int value = 0;  // the exit status, or the number of the signal
+  // The kernel has killed somebody for want of memory while the process lived.
+  bool memory_kills = false;
 
   bool clean() const { return how == How::Exited && value == 0; }
   bool operator==(const ProcessExit&) const = default;
 };
 
-// "was killed by signal 9 (SIGKILL)", "exited with status 3"
+// "was killed by signal 9 (SIGKILL)", "exited with status 3",
+// "was killed by signal 9 (SIGKILL), probably by the kernel because memory ran out"
 std::string describe(const ProcessExit& exit);
 // "process 19059 was killed by signal 9 (SIGKILL) at 2026-11-22T08:15:30.123Z". The time is
 // absolute because whoever passes the sentence on does not know when it will be read.

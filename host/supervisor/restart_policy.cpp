@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "core/limits.hpp"
 #include "core/time_text.hpp"
 #include "fmt/format.h"
 #include "host/supervisor/process_exit.hpp"
@@ -35,7 +34,8 @@ RestartDecision RestartPolicy::on_exit(Moment now, ExitKind kind,
   }
   if (healthy_for >= config_.restart_window) {
     recent_.clear();
-    consecutive_ = 0;
+    forgiven_ = false;
+    delay_ = {};
   }
   while (!recent_.empty() && recent_.front() + config_.restart_window <= now.steady) {
     recent_.pop_front();
@@ -46,22 +46,20 @@ RestartDecision RestartPolicy::on_exit(Moment now, ExitKind kind,
                               recent_.size() == 1 ? "" : "s",
                               duration_text(config_.restart_window))};
   }
-  const Moment at = now + next_delay(random);
+  // Whoever served and died is missed: the first time nothing is waited for. Whoever dies again, or
+  // never came up, gets time for what it lacks to come back.
+  const bool at_once = !forgiven_ && delay_.count() == 0 && healthy_for.count() > 0;
+  forgiven_ = forgiven_ || at_once;
+  const Moment at = at_once ? now : now + next_delay(random);
   // What counts is when the process is started: the waiting is not part of its chance.
   recent_.push_back(at.steady);
   return Restart{at, static_cast<std::uint32_t>(recent_.size()), config_.restarts};
 }
 
 std::chrono::nanoseconds RestartPolicy::next_delay(std::mt19937_64& random) {
-  using core::limits::kBackoffFirst;
-  using core::limits::kBackoffLast;
-  constexpr std::uint32_t kDoublingsMax = 20;  // far beyond kBackoffLast, far below an overflow
-  static_assert(kBackoffFirst * (1 << kDoublingsMax) > kBackoffLast);
-  const std::chrono::nanoseconds delay = std::min<std::chrono::nanoseconds>(
-      kBackoffLast, std::chrono::nanoseconds(kBackoffFirst) * (1 << consecutive_));
-  consecutive_ = std::min(consecutive_ + 1, kDoublingsMax);
-  std::uniform_int_distribution<std::int64_t> jitter(0, delay.count() / 2);
-  return delay + std::chrono::nanoseconds(jitter(random));
+  delay_ = delay_.count() == 0 ? config_.backoff_first : std::min(2 * delay_, config_.backoff_last);
+  std::uniform_int_distribution<std::int64_t> jitter(0, delay_.count() / 2);
+  return delay_ + std::chrono::nanoseconds(jitter(random));
 }
 
 }  // namespace flow::host

@@ -34,13 +34,17 @@ std::string describe(const RestartDecision& decision);
 
 enum class ExitKind { Clean, Failure };
 
-// Decides what follows each end of one process: restarts with a doubling, jittered delay while
-// fewer than `restarts` fell into the last `restart_window`. A run that was healthy for a whole
-// window wipes the slate, so that a crash a day is always met with a quick restart.
+// Decides what follows each end of one process: restarts while fewer than `restarts` fell into the
+// last `restart_window`, the first of a process that served at once, others with a doubling,
+// jittered delay. A run that was healthy for a whole window wipes the slate, so that a crash a day
+// is always met with a restart at once.
 // Confined to its loop.
 class RestartPolicy {
  public:
   explicit RestartPolicy(const core::SuperviseConfig& config) : config_(config) {}
+
+  // From the next end on.
+  void configure(const core::SuperviseConfig& config) { config_ = config; }
 
   // `healthy_for`: how long the process served; zero if it never became ready.
   RestartDecision on_exit(Moment now, ExitKind kind, std::chrono::nanoseconds healthy_for,
@@ -51,7 +55,9 @@ class RestartPolicy {
 
   core::SuperviseConfig config_;
   std::deque<std::chrono::steady_clock::time_point> recent_;  // restarts within the window
-  std::uint32_t consecutive_ = 0;  // restarts since the last healthy run: the delay's exponent
+  // Since the last healthy run:
+  bool forgiven_ = false;              // one end was met with a restart at once
+  std::chrono::nanoseconds delay_{0};  // the last one without its jitter; zero: there was none
 };
 
 }  // namespace flow::host

@@ -23,6 +23,7 @@ namespace flow::host {
 namespace {
 
 constexpr std::string_view kPrefix = "flow-host-";  // then the process id, '-', six letters
+constexpr std::string_view kControl = "control.sock";
 
 core::UniqueFd open_folder(const std::string& path) {
   return core::UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -80,8 +81,24 @@ RuntimeFolder::~RuntimeFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-std::string RuntimeFolder::socket_path(const std::string& executor, std::uint32_t replica) const {
-  std::string path = fmt::format("{}/{}-{}.sock", path_, executor, replica);
+std::string RuntimeFolder::control_path() const { return fmt::format("{}/{}", path_, kControl); }
+
+std::vector<RunningFlow> running_flows(const std::string& parent) {
+  std::vector<RunningFlow> found;
+  std::error_code failure;
+  std::filesystem::directory_iterator entries(parent, failure);
+  for (; !failure && entries != std::filesystem::directory_iterator(); entries.increment(failure)) {
+    const pid_t owner = owner_of(entries->path().filename().native());
+    if (owner > 0) found.push_back({owner, entries->path() / kControl});
+  }
+  return found;
+}
+
+std::string RuntimeFolder::socket_path(const std::string& executor, std::uint32_t replica,
+                                       std::uint64_t generation) const {
+  std::string path = generation == 0
+                         ? fmt::format("{}/{}-{}.sock", path_, executor, replica)
+                         : fmt::format("{}/{}-{}.{}.sock", path_, executor, replica, generation);
   if (path.size() >= sizeof(sockaddr_un::sun_path)) return {};
   return path;
 }

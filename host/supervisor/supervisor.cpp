@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/supervisor/supervisor.hpp"
 
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "core/status.hpp"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
+#include "host/supervisor/memory_kills.hpp"
 #include "host/supervisor/panel.hpp"
 
 namespace flow::host {
@@ -65,9 +67,10 @@ Supervisor::Supervisor(const core::FlowConfig& config, Programs programs,
       log_(core::make_logger("flow-host", log)),
       parent_(parent),
       environment_(process_variables()),
-      plan_(plan_flow(config)),
+      plan_(plan_flow(config_)),
       state_(config_, plan_, std::random_device{}()),
-      children_(plan_.children.size()) {}
+      children_(plan_.children.size()),
+      beside_(plan_.children.size()) {}
 
 int Supervisor::run() {
   if (const absl::Status status = prepare(); !status.ok()) {
@@ -77,6 +80,9 @@ int Supervisor::run() {
   signals_.add(SIGINT);
   signals_.add(SIGTERM);
   watch_signals();
+  reload_signal_.add(SIGHUP);
+  watch_reload_signal();
+  watch_plugins();
   orphans_.add(SIGCHLD);
   watch_orphans();
   watch_notify_socket();
@@ -101,6 +107,8 @@ absl::Status Supervisor::prepare() {
   // output that kills the Flow. Children get all of them reset.
   ::signal(SIGCHLD, SIG_DFL);
   ::signal(SIGPIPE, SIG_IGN);
+  // What children leave behind comes to us, who reap it, and not to whoever started us.
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 
   FLOW_RETURN_IF_ERROR(reserve_ports());
   FLOW_ASSIGN_OR_RETURN(folder_, RuntimeFolder::create(runtime_parent()));
@@ -108,6 +116,8 @@ absl::Status Supervisor::prepare() {
     replica.unix_path =
         folder_->socket_path(config_.executors[replica.executor].name, replica.replica);
   }
+  FLOW_RETURN_IF_ERROR(keep_snapshot());
+  FLOW_RETURN_IF_ERROR(control_socket_.listen(folder_->control_path()));
   FLOW_ASSIGN_OR_RETURN(notify_, NotifySocket::create());
   notify_ready_.assign(notify_->fd());
   return absl::OkStatus();
@@ -159,13 +169,40 @@ void Supervisor::perform(Actions actions) {
 }
 
 void Supervisor::perform(const action::Spawn& spawn) {
-  const absl::StatusOr<pid_t> pid = spawn_child(spawn.child);
+  if (spawn.seat == Seat::Beside) name_paths_beside(spawn.child);
+  const absl::StatusOr<pid_t> pid = spawn_child(spawn.child, spawn.seat);
   const Moment now = Moment::now();
-  perform(pid.ok() ? state_.on_spawned(now, spawn.child, *pid)
-                   : state_.on_spawn_failed(now, spawn.child, core::message(pid.status())));
+  perform(pid.ok()
+              ? state_.on_spawned(now, spawn.child, *pid, spawn.seat)
+              : state_.on_spawn_failed(now, spawn.child, core::message(pid.status()), spawn.seat));
 }
 
-absl::StatusOr<pid_t> Supervisor::spawn_child(std::size_t place) {
+// Two processes cannot share the path of a socket, as they can a port.
+void Supervisor::name_paths_beside(std::size_t place) {
+  forget_paths_beside(place);
+  ++generation_;
+  for (const std::size_t index : plan_.children[place].replicas) {
+    ReplicaPlan& replica = plan_.replicas[index];
+    replica.beside_path = folder_->socket_path(config_.executors[replica.executor].name,
+                                               replica.replica, generation_);
+  }
+}
+
+void Supervisor::forget_paths_beside(std::size_t place) {
+  for (const std::size_t index : plan_.children[place].replicas) {
+    std::string& path = plan_.replicas[index].beside_path;
+    if (!path.empty()) ::unlink(path.c_str());  // left behind by one that was killed
+    path.clear();
+  }
+}
+
+absl::StatusOr<pid_t> Supervisor::spawn_child(std::size_t place, Seat seat) {
+  if (seat == Seat::Beside &&
+      plan_.replicas[plan_.children[place].replicas.front()].beside_path.empty()) {
+    return core::error(absl::StatusCode::kFailedPrecondition,
+                       "the paths of its Unix sockets would be too long; a shorter "
+                       "$XDG_RUNTIME_DIR or name helps");
+  }
   const bool is_gateway = place == FlowPlan::kGateway;
   std::array<core::UniqueFd, 2> control;  // ours, the gateway's
   if (is_gateway) {
@@ -177,12 +214,14 @@ absl::StatusOr<pid_t> Supervisor::spawn_child(std::size_t place) {
   }
   const ChildWiring wiring{notify_->address(), ::getpid(), is_gateway ? kHandedOverFd : -1};
   FLOW_ASSIGN_OR_RETURN(ChildProcess process,
-                        host::spawn({child_command(config_, plan_, place, programs_),
+                        host::spawn({child_command(config_, plan_, place, programs_, seat),
                                      child_environment(config_, plan_, place, wiring, environment_),
                                      control[1].get()}));
-  children_[place] = std::make_unique<Child>(
-      Child{process.pid, boost::asio::posix::stream_descriptor(loop_, process.pidfd.release())});
-  watch_child(place);
+  auto& child = processes(seat)[place];
+  child = std::make_unique<Child>(
+      Child{process.pid, boost::asio::posix::stream_descriptor(loop_, process.pidfd.release()),
+            memory_kills()});
+  watch_child(*child);
   if (is_gateway) {
     control_.emplace(loop_.get_executor(), std::move(control[0]), plan_.replicas.size(),
                      [this](std::size_t replica) {
@@ -195,9 +234,17 @@ absl::StatusOr<pid_t> Supervisor::spawn_child(std::size_t place) {
 }
 
 void Supervisor::perform(const action::Signal& signal) {
-  if (children_[signal.child]) {
-    send_signal(children_[signal.child]->pidfd.native_handle(), signal.number);
+  if (auto& child = processes(signal.seat)[signal.child]) {
+    send_signal(child->pidfd.native_handle(), signal.number);
   }
+}
+
+void Supervisor::perform(const action::Promote& promote) {
+  std::swap(children_[promote.child], beside_[promote.child]);
+  for (const std::size_t replica : plan_.children[promote.child].replicas) {
+    std::swap(plan_.replicas[replica].unix_path, plan_.replicas[replica].beside_path);
+  }
+  if (!beside_[promote.child]) forget_paths_beside(promote.child);
 }
 
 void Supervisor::perform(const action::Publish& publish) {
@@ -264,21 +311,32 @@ void Supervisor::receive_notifications() {
   }
 }
 
-void Supervisor::watch_child(std::size_t place) {
-  children_[place]->pidfd.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                                     [this, place](error_code failure) {
-                                       if (!failure) on_child_ended(place);
-                                     });
+void Supervisor::watch_child(Child& child) {
+  child.pidfd.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                         [this, pid = child.pid](error_code failure) {
+                           if (!failure) on_child_ended(pid);
+                         });
 }
 
-void Supervisor::on_child_ended(std::size_t place) {
-  // What it said last may still wait, its reason for ending above all.
+void Supervisor::on_child_ended(pid_t pid) {
+  // What it said last may still wait, its reason for ending above all. It may be promoted by that.
   receive_notifications();
-  const auto exit = reap(children_[place]->pidfd.native_handle());
-  if (!exit) return watch_child(place);
-  children_[place].reset();
-  if (place == FlowPlan::kGateway) control_.reset();
-  perform(state_.on_exited(Moment::now(), place, *exit));
+  const auto is_it = [pid](const auto& child) { return child && child->pid == pid; };
+  for (const Seat seat : {Seat::Serving, Seat::Beside}) {
+    Children& all = processes(seat);
+    const auto found = std::find_if(all.begin(), all.end(), is_it);
+    if (found == all.end()) continue;
+    const auto place = static_cast<std::size_t>(found - all.begin());
+    kill_group(pid);
+    auto exit = reap((*found)->pidfd.native_handle());
+    if (!exit) return watch_child(**found);
+    exit->memory_kills = memory_kills() != (*found)->memory_kills;
+    found->reset();
+    if (place == FlowPlan::kGateway) control_.reset();
+    perform(state_.on_exited(Moment::now(), place, *exit, seat));
+    if (!beside_[place]) forget_paths_beside(place);
+    break;
+  }
   reap_orphans();
 }
 
@@ -290,14 +348,13 @@ void Supervisor::watch_orphans() {
   });
 }
 
-// As the first process of a container we inherit what others leave behind, and nobody else would
-// reap it.
+// Descendants of children come to us when their parents end, and nobody else would reap them.
 void Supervisor::reap_orphans() {
   siginfo_t ended{};
   while (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0) {
-    const bool ours = std::any_of(children_.begin(), children_.end(), [&](const auto& child) {
-      return child && child->pid == ended.si_pid;
-    });
+    const auto is_it = [&](const auto& child) { return child && child->pid == ended.si_pid; };
+    const bool ours = std::any_of(children_.begin(), children_.end(), is_it) ||
+                      std::any_of(beside_.begin(), beside_.end(), is_it);
     if (ours) return;  // on_child_ended reaps it, and comes back here for the others
     ::waitpid(ended.si_pid, nullptr, WNOHANG);
   }

@@ -68,11 +68,12 @@ def command_of(pid):
 class Flow:
     """flow-host with a configuration of its own, on a free port."""
 
-    def __init__(self, executors, gateway="", more="", env=None, arguments=()):
+    def __init__(self, executors, gateway="", more="", env=None, arguments=(),
+                 plugins=(PLUGINS, TEST_PLUGINS)):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="flow-e2e-"))
         self.file = self.folder / "flow.toml"
         self.file.write_text(
-            f'plugins = ["{PLUGINS}", "{TEST_PLUGINS}"]\n'
+            f'plugins = {json.dumps(list(map(str, plugins)))}\n'
             f'{more}\n[gateway]\nhost = "127.0.0.1"\nport = 0\n{gateway}\n{executors}\n'
         )
         self.errors = open(self.folder / "stderr", "w+b")

@@ -39,6 +39,8 @@ TEST(Config, NeedsOneLineOnly) {
   EXPECT_EQ(config.supervise.restart, RestartPolicy::OnFailure);
   EXPECT_EQ(config.supervise.restarts, 5u);
   EXPECT_EQ(config.supervise.restart_window, 60s);
+  EXPECT_EQ(config.supervise.backoff_first, 100ms);
+  EXPECT_EQ(config.supervise.backoff_last, 30s);
   EXPECT_EQ(config.supervise.lame_duck, 0s);
   EXPECT_EQ(config.supervise.drain_timeout, 30s);
   EXPECT_EQ(config.log.level, "info");
@@ -56,6 +58,7 @@ TEST(Config, NeedsOneLineOnly) {
   EXPECT_THAT(executor.needs, IsEmpty());
   EXPECT_EQ(executor.process, "");
   EXPECT_THAT(executor.env, IsEmpty());
+  EXPECT_EQ(executor.limits, ProcessLimits());
   EXPECT_EQ(executor.timeout_ready, 60s);
   EXPECT_FALSE(executor.max_in_flight.has_value());
   EXPECT_THAT(executor.idempotent, IsEmpty());
@@ -87,6 +90,8 @@ heartbeat_timeout = "50ms"
 restart = "always"
 restarts = 0
 restart_window = "2m"
+backoff_first = "1ms"
+backoff_last = "1s"
 lame_duck = "1s"
 drain_timeout = "0s"
 
@@ -104,6 +109,9 @@ replicas = 3
 needs = ["gateway"]
 process = "worker"
 env = { OMP_NUM_THREADS = "1", A = "" }
+memory = "2GiB"
+files = 1024
+cpus = 2
 timeout_ready = "90s"
 hang_budget = "5m"
 
@@ -134,6 +142,8 @@ hang_budget = "off"
   EXPECT_EQ(config.supervise.restart, RestartPolicy::Always);
   EXPECT_EQ(config.supervise.restarts, 0u);
   EXPECT_EQ(config.supervise.restart_window, 2min);
+  EXPECT_EQ(config.supervise.backoff_first, 1ms);
+  EXPECT_EQ(config.supervise.backoff_last, 1s);
   EXPECT_EQ(config.supervise.lame_duck, 1s);
   EXPECT_EQ(config.supervise.drain_timeout, 0s);
   EXPECT_EQ(config.log.level, "debug");
@@ -145,11 +155,13 @@ hang_budget = "off"
   EXPECT_EQ(encoder.uses, "/flows/bin/encoder.so");
   EXPECT_EQ(encoder.host, "::1");
   EXPECT_EQ(encoder.port, 9000);
-  EXPECT_EQ(encoder.port_at, (Location{36, 8}));
+  EXPECT_EQ(encoder.port_at, (Location{38, 8}));
   EXPECT_EQ(encoder.replicas, 3u);
   EXPECT_THAT(encoder.needs, IsEmpty()) << "the gateway itself";
   EXPECT_EQ(encoder.process, "worker");
   EXPECT_THAT(encoder.env, ElementsAre(Pair("A", ""), Pair("OMP_NUM_THREADS", "1")));
+  EXPECT_EQ(encoder.limits,
+            (ProcessLimits{.memory = std::uint64_t{2} << 30, .files = 1024, .cpus = 2}));
   EXPECT_EQ(encoder.timeout_ready, 90s);
   EXPECT_EQ(encoder.hang_budget, 5min);
   EXPECT_EQ(config.executors[1].hang_budget, std::nullopt);

@@ -66,6 +66,15 @@ TEST(Size, HasEveryUnit) {
   }
 }
 
+TEST(Size, IsSaidInTheLargestUnitThatFits) {
+  EXPECT_EQ(size_text(0), "0 B");
+  EXPECT_EQ(size_text(1023), "1023 B");
+  EXPECT_EQ(size_text(1024), "1 KiB");
+  EXPECT_EQ(size_text(1536), "1536 B");
+  EXPECT_EQ(size_text(std::uint64_t{64} << 20), "64 MiB");
+  EXPECT_EQ(size_text(std::uint64_t{3} << 40), "3072 GiB");
+}
+
 TEST(Size, RefusesEverythingElse) {
   for (const char* text : {"", "64", "MiB", "64 MiB", "-1B", "1.5GiB", "64mib", "64M", "64Mib"}) {
     const auto parsed = parse_size(text);

@@ -92,5 +92,27 @@ TEST(CallStats, EachProcessAfterTheFirstIsARestart) {
   EXPECT_EQ(stats.snapshot(kStart).restarts, 2U);
 }
 
+TEST(CallStats, OneThatTakesOverGoesOnWithWhatWasCounted) {
+  CallStats before(kStart);
+  before.process(7);
+  before.process(8);
+  CallStats after(kStart + 5s);
+  after.process(9);
+  for (int i = 0; i < 10; ++i) {
+    const auto time = kStart + i * 1s;
+    before.record(time, time + 1ms, Outcome::Answered);
+    if (i >= 5) after.record(time, time + 1ms, i == 9 ? Outcome::Failed : Outcome::Answered);
+  }
+
+  after.take_over(before);
+
+  const auto snapshot = after.snapshot(kStart + 10s - 1ms);
+  EXPECT_EQ(snapshot.calls, 15U);
+  EXPECT_EQ(snapshot.failures, 1U);
+  EXPECT_EQ(snapshot.restarts, 1U) << "a swap is none";
+  EXPECT_NEAR(snapshot.calls_per_second, 1.5, 0.01);
+  EXPECT_EQ(after.answered(), 14U);
+}
+
 }  // namespace
 }  // namespace flow::gateway

@@ -54,6 +54,7 @@ class FlowDriver {
         plan(plan_flow(config)),
         state(config, plan, seed),
         pids(plan.children.size(), 0),
+        beside(plan.children.size(), 0),
         spawns(plan.children.size(), 0) {}
 
   void start() { perform(state.start(now)); }
@@ -64,6 +65,25 @@ class FlowDriver {
   void exit(std::size_t child, ProcessExit how) {
     pids[child] = 0;
     perform(state.on_exited(now, child, how));
+  }
+  void notify_beside(std::size_t child, core::NotifyMessage message) {
+    perform(state.on_notified(now, beside[child], message));
+  }
+  void exit_beside(std::size_t child, ProcessExit how) {
+    beside[child] = 0;
+    perform(state.on_exited(now, child, how, Seat::Beside));
+  }
+  void replace(std::size_t child, std::string why = "it was replaced") {
+    perform(state.on_replace(now, child, std::move(why)));
+  }
+  void refuse(std::size_t child, std::string_view why) {
+    perform(state.on_replace_refused(now, child, why));
+  }
+  // What the gateway says of the process beside: "X_FLOW_MOVED" or "X_FLOW_REFUSED".
+  void gateway_says(std::string key, std::size_t child, const std::string& replica,
+                    const std::string& why = {}) {
+    notify(FlowPlan::kGateway,
+           {{std::move(key), replica + " " + std::to_string(beside[child]) + " " + why}});
   }
   void crash(std::size_t child) { exit(child, {ProcessExit::How::Killed, SIGKILL}); }
   void signal(int number) { perform(state.on_stop_signal(now, number)); }
@@ -94,10 +114,13 @@ class FlowDriver {
   FlowState state;
   Moment now = test_moment();
 
-  std::vector<pid_t> pids;  // by child; 0: none
-  std::vector<int> spawns;  // by child: how often
+  std::vector<pid_t> pids;    // by child; 0: none
+  std::vector<pid_t> beside;  // by child: the process beside it; 0: none
+  std::vector<int> spawns;    // by child: how often
   std::set<std::size_t> cannot_spawn;
   std::vector<std::pair<std::size_t, int>> signals;
+  std::vector<std::pair<std::size_t, int>> signals_beside;
+  std::vector<action::Replaced> replaced;
   std::vector<std::size_t> published;
   std::vector<std::string> errors;
   std::vector<std::string> logs;
@@ -118,14 +141,22 @@ class FlowDriver {
     ++spawns[spawn.child];
     Actions answer;
     if (cannot_spawn.contains(spawn.child)) {
-      answer = state.on_spawn_failed(now, spawn.child, "/bin/it: No such file or directory");
+      answer =
+          state.on_spawn_failed(now, spawn.child, "/bin/it: No such file or directory", spawn.seat);
     } else {
-      pids[spawn.child] = ++last_pid_;
-      answer = state.on_spawned(now, spawn.child, last_pid_);
+      (spawn.seat == Seat::Serving ? pids : beside)[spawn.child] = ++last_pid_;
+      answer = state.on_spawned(now, spawn.child, last_pid_, spawn.seat);
     }
     for (Action& each : answer) pending_.push_back(std::move(each));
   }
-  void perform(const action::Signal& signal) { signals.emplace_back(signal.child, signal.number); }
+  void perform(const action::Signal& signal) {
+    (signal.seat == Seat::Serving ? signals : signals_beside)
+        .emplace_back(signal.child, signal.number);
+  }
+  void perform(const action::Promote& promote) {
+    std::swap(pids[promote.child], beside[promote.child]);
+  }
+  void perform(const action::Replaced& ended) { replaced.push_back(ended); }
   void perform(const action::Publish& publish) { published.push_back(publish.replica); }
   void perform(const action::AnnounceReady&) { ++announced; }
   void perform(const action::ReportError& error) { errors.push_back(error.text); }

@@ -16,11 +16,14 @@ using How = ProcessExit::How;
 // A world in which processes live, speak, die and obey signals at random.
 class RandomWorld {
  public:
-  explicit RandomWorld(std::uint64_t seed) : random_(seed) {
+  enum class Swaps { None, Some };
+
+  RandomWorld(std::uint64_t seed, Swaps swaps) : random_(seed), swaps_(swaps) {
     config_ = make_config();
     plan_ = plan_flow(config_);
     state_.emplace(config_, plan_, seed);
     processes_.resize(plan_.children.size());
+    beside_.resize(plan_.children.size());
   }
 
   void run() {
@@ -62,6 +65,7 @@ class RandomWorld {
 
   void step() {
     const std::size_t child = pick(processes_.size());
+    if (swaps_ == Swaps::Some && pick(2) == 0) return step_of_swap(child);
     Process& process = processes_[child];
     switch (pick(16)) {
       case 0:
@@ -95,6 +99,44 @@ class RandomWorld {
           perform(state_->on_notified(now_, process.pid, random_message(child)));
         }
     }
+  }
+
+  void step_of_swap(std::size_t child) {
+    const Process& process = beside_[child];
+    switch (pick(8)) {
+      case 0:
+        perform(state_->on_replace(now_, child, "because"));
+        break;
+      case 1:
+        perform(state_->on_replace_refused(now_, child, "because"));
+        break;
+      case 2:
+        if (process.pid != 0) die_beside(child, random_end());
+        break;
+      case 3:
+      case 4:
+        if (process.pid != 0) {
+          perform(state_->on_notified(now_, process.pid, random_message(child)));
+        }
+        break;
+      default:
+        if (process.pid != 0) {
+          const std::string key = pick(4) == 0 ? "X_FLOW_REFUSED" : "X_FLOW_MOVED";
+          for (const std::size_t place : plan_.children[child].replicas) {
+            const ReplicaPlan& replica = plan_.replicas[place];
+            perform(state_->on_notified(
+                now_, processes_[FlowPlan::kGateway].pid,
+                {{key, config_.executors[replica.executor].name + "/rep-" +
+                           std::to_string(replica.replica) + " " + std::to_string(process.pid)}}));
+          }
+        }
+    }
+  }
+
+  void die_beside(std::size_t child, ProcessExit how) {
+    beside_[child] = {};
+    perform(state_->on_exited(now_, child, how, Seat::Beside));
+    EXPECT_EQ(state_->replicas()[plan_.children[child].replicas.front()].successor, 0);
   }
 
   ProcessExit random_end() {
@@ -137,8 +179,8 @@ class RandomWorld {
     perform(state_->on_exited(now_, child, how));
     for (const std::size_t place : plan_.children[child].replicas) {
       const core::ReplicaState state = state_->replicas()[place].state;
-      EXPECT_EQ(state_->replicas()[place].pid, 0);
-      if (!stopping_) {
+      EXPECT_EQ(state_->replicas()[place].pid, processes_[child].pid);
+      if (!stopping_ && processes_[child].pid == 0) {
         EXPECT_TRUE(state == core::ReplicaState::Backoff || state == core::ReplicaState::Failed)
             << core::name(state);
       }
@@ -153,6 +195,10 @@ class RandomWorld {
         const Process process = processes_[child];
         if (process.pid != 0 && (process.killed || (process.told && pick(3) == 0))) {
           die(child, {How::Exited, 0});
+        }
+        const Process beside = beside_[child];
+        if (!quit_ && beside.pid != 0 && (beside.killed || (beside.told && pick(3) == 0))) {
+          die_beside(child, {How::Exited, 0});
         }
       }
       const auto deadline = state_->deadline();
@@ -171,16 +217,17 @@ class RandomWorld {
     }
   }
   void perform(const action::Spawn& spawn) {
-    EXPECT_EQ(processes_[spawn.child].pid, 0) << "two processes for one child";
+    auto& processes = spawn.seat == Seat::Serving ? processes_ : beside_;
+    EXPECT_EQ(processes[spawn.child].pid, 0) << "two processes for one seat";
     EXPECT_FALSE(quit_);
     EXPECT_FALSE(stopping_) << "started after the stop";
-    check_budget(spawn.child);
+    if (swaps_ == Swaps::None) check_budget(spawn.child);  // a swap begins a new one
     Actions answer;
     if (cannot_spawn_) {
-      answer = state_->on_spawn_failed(now_, spawn.child, "no memory");
+      answer = state_->on_spawn_failed(now_, spawn.child, "no memory", spawn.seat);
     } else {
-      processes_[spawn.child] = {++last_pid_, false, false};
-      answer = state_->on_spawned(now_, spawn.child, last_pid_);
+      processes[spawn.child] = {++last_pid_, false, false};
+      answer = state_->on_spawned(now_, spawn.child, last_pid_, spawn.seat);
     }
     for (Action& each : answer) pending_.push_back(std::move(each));
   }
@@ -198,9 +245,14 @@ class RandomWorld {
     }
   }
   void perform(const action::Signal& signal) {
-    Process& process = processes_[signal.child];
+    Process& process = (signal.seat == Seat::Serving ? processes_ : beside_)[signal.child];
     (signal.number == SIGKILL ? process.killed : process.told) = true;
   }
+  void perform(const action::Promote& promote) {
+    std::swap(processes_[promote.child], beside_[promote.child]);
+    EXPECT_NE(processes_[promote.child].pid, 0) << "nobody would serve";
+  }
+  void perform(const action::Replaced&) {}
   void perform(const action::Publish& publish) {
     EXPECT_LT(publish.replica, plan_.replicas.size());
   }
@@ -222,11 +274,13 @@ class RandomWorld {
   }
 
   std::mt19937_64 random_;
+  const Swaps swaps_;
   core::FlowConfig config_;
   FlowPlan plan_;
   std::optional<FlowState> state_;
   Moment now_ = test_moment();
-  std::vector<Process> processes_;
+  std::vector<Process> processes_;  // that serve
+  std::vector<Process> beside_;
   std::map<std::size_t, std::vector<std::chrono::steady_clock::time_point>> starts_;
   std::deque<Action> pending_;
   pid_t last_pid_ = 1000;
@@ -239,7 +293,15 @@ class RandomWorld {
 TEST(FlowStateRandom, InvariantsHoldInRandomHistories) {
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
-    RandomWorld(seed).run();
+    RandomWorld(seed, RandomWorld::Swaps::None).run();
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(FlowStateRandom, InvariantsHoldWhileProcessesAreReplaced) {
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    RandomWorld(seed, RandomWorld::Swaps::Some).run();
     if (::testing::Test::HasFailure()) return;
   }
 }

@@ -101,13 +101,15 @@ TEST_F(FlowStop, EachWaveHasItsOwnTime) {
   EXPECT_EQ(*flow.state.deadline() - flow.now.steady, 31s);
 }
 
-TEST_F(FlowStop, LameDuckIsPartOfTheGrace) {
+TEST_F(FlowStop, LameDuckIsPartOfTheGatewaysGraceAlone) {
   auto config = test_config({test_executor("a")});
   config.supervise.lame_duck = 5s;
   FlowDriver other(config);
   other.make_ready();
   other.signal(SIGTERM);
   EXPECT_EQ(*other.state.deadline() - other.now.steady, 36s);
+  other.exit(kGateway, {How::Exited, 0});
+  EXPECT_EQ(*other.state.deadline() - other.now.steady, 31s);
 }
 
 struct Twice {

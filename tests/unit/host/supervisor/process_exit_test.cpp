@@ -3,6 +3,8 @@
 // The words for how a process ended: the gateway's answers and the log quote them.
 #include "host/supervisor/process_exit.hpp"
 
+#include "host/supervisor/memory_kills.hpp"
+
 #include <chrono>
 #include <csignal>
 
@@ -32,6 +34,22 @@ TEST(ProcessExit, SaysTheStatusOfAnExit) {
 TEST(ProcessExit, TheFullSentenceHasProcessAndAbsoluteTime) {
   EXPECT_EQ(describe(19059, {How::Killed, SIGKILL}, test_moment().wall),
             "process 19059 was killed by signal 9 (SIGKILL) at 2026-11-22T08:15:30.123Z");
+}
+
+TEST(ProcessExit, SaysWhenItWasProbablyTheKernelForWantOfMemory) {
+  EXPECT_EQ(describe({How::Killed, SIGKILL, true}),
+            "was killed by signal 9 (SIGKILL), probably by the kernel because memory ran out");
+  EXPECT_EQ(describe({How::Killed, SIGSEGV, true}), "was killed by signal 11 (SIGSEGV)");
+  EXPECT_EQ(describe({How::Exited, 9, true}), "exited with status 9");
+}
+
+TEST(MemoryKills, AreReadFromTheKernelsCounters) {
+  EXPECT_EQ(parse_memory_kills("nr_free_pages 1\noom_kill 12\nnuma_hit 3\n"), 12U);
+  EXPECT_EQ(parse_memory_kills("drop_pagecache 7\noom_kill 0\n"), 0U);
+  for (const char* text :
+       {"", "\n", "oom", "\noom_kill", "\noom_kill \n", "\noom_kill x\n", "\nzone_oom_kill 4\n"}) {
+    EXPECT_EQ(parse_memory_kills(text), 0U) << text;
+  }
 }
 
 TEST(ProcessExit, OnlyStatusZeroIsClean) {

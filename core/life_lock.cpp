@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "core/short_turns.hpp"
 #include "core/status.hpp"
 #include "core/unique_fd.hpp"
 #include "fmt/format.h"
@@ -109,6 +110,8 @@ absl::StatusOr<std::unique_ptr<LifeLock>> LifeLock::hold(std::span<const std::st
     return system_error(errno, "cannot hold a life lock");
   }
   for (const std::string& file : files) FLOW_RETURN_IF_ERROR(lock->add(file));
+  // To end, a thread must have its turn.
+  prefer_short_turns();
   return lock;
 }
 

@@ -26,6 +26,7 @@
 
 #include "boost/asio/post.hpp"
 #include "core/life_lock.hpp"
+#include "core/short_turns.hpp"
 #include "core/unique_fd.hpp"
 
 namespace flow::gateway {
@@ -168,6 +169,7 @@ class DeathWatch::Waiter {
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, nullptr);
     pthread_setname_np(pthread_self(), "death-watch");
+    core::prefer_short_turns();
     for (;;) {
       const std::uint32_t calls = calls_;
       const std::optional<Locks> locks = current();

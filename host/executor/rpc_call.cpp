@@ -77,12 +77,13 @@ std::optional<grpc::Status> RpcCall::transport_error(const Outcome& outcome) {
   if (outcome.held == Outcome::Held::Yes) {
     return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, outcome.text);
   }
-  if (outcome.status != FLOW_CANCELLED && outcome.status != FLOW_DEADLINE_EXCEEDED) {
-    return std::nullopt;
-  }
-  // The caller is about to see its deadline pass itself; whoever is first, it is told the same.
+  // The caller is about to see its deadline pass itself; whoever is first, it is told the same,
+  // also if the plugin took the end of its time for the end of its work.
   if (monotonic_ns() >= deadline_ns()) {
     return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded");
+  }
+  if (outcome.status != FLOW_CANCELLED && outcome.status != FLOW_DEADLINE_EXCEEDED) {
+    return std::nullopt;
   }
   if (call_->is_stopping()) return is_stopping(context_.self);
   return std::nullopt;

@@ -84,6 +84,7 @@ void FlowState::continue_stop(Moment now) {
     if (child.swap && child.swap->pid != 0 && child.swap->underway()) {
       act(action::Replaced{place(child), false, "not replaced: the Flow is stopping"});
       child.swap->stage = Swap::Stage::Abandoned;
+      note(now, child, "");
       act(action::Signal{place(child), SIGTERM, Seat::Beside});
     }
     // A second SIGTERM would cut short what a process finishes after the first, whoever sent that.
@@ -100,6 +101,7 @@ void FlowState::on_stop_overdue(Moment now) {
   for (Child& child : children_) {
     if (wave_of(child) != stop_wave_) continue;
     if (child.swap && killing_) {
+      note(now, child, "");
       child.swap.reset();  // nobody waits for it any more
     } else if (child.swap && child.swap->pid != 0) {
       act(action::Signal{place(child), SIGKILL, Seat::Beside});

@@ -158,6 +158,10 @@ void FlowState::on_successor_notified(Moment now, Child& child,
   if (const auto failure = said(core::notify_key::kFailure); !failure.empty()) {
     child.swap->failure = failure;
   }
+  if (const auto hang = said(core::notify_key::kHung); !hang.empty()) {
+    // It will not serve, whatever it says later; its end is on its way.
+    return fail_swap(now, child, fmt::format("process {}: {}", child.swap->pid, hang));
+  }
   if (const auto status = said("STATUS"); !status.empty()) child.swap->phase = status;
   const bool about_all = said(core::notify_key::kExecutor).empty();
   if (child.swap->stage == Swap::Stage::Starting && about_all && said("READY") == "1") {
@@ -287,6 +291,8 @@ void FlowState::on_beside_exited(Moment now, Child& child, const ProcessExit& ex
       why += " while " + swap.phase;
     }
     fail_swap(now, child, why);
+  } else if (swap.underway()) {
+    note(now, child, "");  // the Flow is stopping: nobody is moved to it any more
   }
   child.swap.reset();
   if (phase_ == Phase::Stopping) return continue_stop(now);

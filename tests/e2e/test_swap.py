@@ -214,7 +214,7 @@ class BrokenVersion(unittest.TestCase):
         self.roll_back("crashes-in-dry-run", "failed: ")
 
     def test_that_is_not_ready_in_time(self):
-        self.roll_back("create-hangs", "it was not ready within 1 s (timeout_ready)",
+        self.roll_back("create-hangs", "did not return within 1 s (timeout_ready)",
                        'timeout_ready = "1s"')
 
     def test_without_a_note(self):
@@ -262,7 +262,7 @@ class Reload(unittest.TestCase):
             self.edit(flow, "delay_ms = 0", "delay_ms = 60000")
             done = flow.reload()
             self.assertEqual(done.returncode, 1)
-            self.assertIn("it was not ready within 2 s", done.stderr)
+            self.assertIn("did not return within 2 s", done.stderr)
             self.assertIn("keeps serving", done.stderr)
 
     def test_of_the_file_applies_what_can_change(self):

@@ -291,7 +291,7 @@ class RandomWorld {
 };
 
 TEST(FlowStateRandom, InvariantsHoldInRandomHistories) {
-  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+  for (std::uint64_t seed = 0; seed < 10000; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
     RandomWorld(seed, RandomWorld::Swaps::None).run();
     if (::testing::Test::HasFailure()) return;
@@ -299,7 +299,7 @@ TEST(FlowStateRandom, InvariantsHoldInRandomHistories) {
 }
 
 TEST(FlowStateRandom, InvariantsHoldWhileProcessesAreReplaced) {
-  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+  for (std::uint64_t seed = 0; seed < 10000; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
     RandomWorld(seed, RandomWorld::Swaps::Some).run();
     if (::testing::Test::HasFailure()) return;

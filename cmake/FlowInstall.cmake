@@ -25,3 +25,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/flow-config-version.cmak
   COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/flow-config-version.cmake"
         DESTINATION ${FLOW_PACKAGE_DIRECTORY})
+
+configure_file(packaging/systemd/flow-host.service.in
+  "${PROJECT_BINARY_DIR}/flow-host.service" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/flow-host.service" DESTINATION lib/systemd/system)

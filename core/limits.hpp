@@ -95,7 +95,7 @@ constexpr std::size_t kFunctionNameMax = 512;
 // up together fill in no time; a supervisor that takes none for this long is stopped or stuck.
 constexpr auto kNotifySendTimeout = 1s;
 // What the gateway may take to move calls to a new process or to refuse it: kMeetingTimeout, a dry
-// run, kTrialTime, and a gateway that is restarted meanwhile and does all of it again.
+// run, kTrialTime, kSettleTime, and a gateway that is restarted meanwhile and does all of it again.
 constexpr auto kMoveTimeout = 45s;
 // Who ask flow-host something at the same time: people at terminals.
 constexpr int kControlClientsMax = 16;
@@ -216,6 +216,9 @@ constexpr auto kMeetingTimeout = 10s;
 constexpr std::uint64_t kTrialCalls = 64;
 // ... or by this long without failures: a Flow without traffic is swapped, too.
 constexpr auto kTrialTime = 2s;
+// How long calls may be on their way to a process that gets no more: what it has not read by then
+// it will not read.
+constexpr auto kSettleTime = 5s;
 // How often it is looked at meanwhile: so long a trial may last too long.
 constexpr auto kTrialLook = 10ms;
 

@@ -105,7 +105,9 @@ void Executors::on_decided(Place place, const absl::Status& outcome) {
   } else {
     log_->warn("{}: process {} gets no calls: {}", name, handover.pid(), core::message(outcome));
   }
-  report_({name, handover.pid(), outcome});
+  // Whoever does not have the calls may be told to stop by this: not before it has all that was
+  // sent to it.
+  handover.settle([this, name, pid = handover.pid(), outcome] { report_({name, pid, outcome}); });
 }
 
 void Executors::end_handover(Place place, std::int64_t pid) {

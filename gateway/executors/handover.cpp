@@ -150,6 +150,18 @@ void Handover::decide(const absl::Status& outcome) {
   decided_(outcome);
 }
 
+void Handover::settle(std::function<void()> settled) {
+  settled_ = std::move(settled);
+  stage_since_ = Clock::now();
+  look_whether_settled();
+}
+
+void Handover::look_whether_settled() {
+  const Clock::time_point now = Clock::now();
+  if (other_->in_flight() == 0 || now - stage_since_ >= limits::kSettleTime) return settled_();
+  alarm_.set(loop_.alarms(), now + limits::kTrialLook, [this] { look_whether_settled(); });
+}
+
 void Handover::exchange(std::unique_ptr<Replica>& place) {
   place.swap(other_);
   moved_ = !moved_;

@@ -56,6 +56,10 @@ class Handover {
   // The successor's status may have changed.
   void look_soon();
 
+  // Calls `settled` once the other one has no calls any more, or after kSettleTime: from then on it
+  // may be told to stop, because whatever was on its way to it has arrived. Once, when decided.
+  void settle(std::function<void()> settled);
+
   Replica& other() { return *other_; }
   // The other one takes the place and the one in the place becomes the other.
   void exchange(std::unique_ptr<Replica>& place);
@@ -71,6 +75,7 @@ class Handover {
   void ask();
   void on_dry_run(const absl::Status& result);
   void decide(const absl::Status& outcome);
+  void look_whether_settled();
 
   Loop& loop_;
   std::unique_ptr<Replica> other_;
@@ -80,6 +85,7 @@ class Handover {
   bool moved_ = false;
   Clock::time_point stage_since_;
   std::unique_ptr<DryRun> dry_run_;
+  std::function<void()> settled_;
   Alarms::Alarm alarm_;
 };
 

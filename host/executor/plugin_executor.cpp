@@ -167,9 +167,10 @@ PluginExecutor::PluginExecutor(const flow_plugin& table, google::protobuf::Struc
 absl::Status PluginExecutor::to_status(flow_status status, std::string_view function) {
   const std::string text = valid_utf8(host_.take_error());
   if (status == FLOW_OK) return absl::OkStatus();
-  return core::error(absl::StatusCode::kFailedPrecondition,
-                     fmt::format("{} returned {}: {}", function, status_name(status),
-                                 text.empty() ? "the plugin gave no reason" : text));
+  const auto code = status == FLOW_RESOURCE_EXHAUSTED ? absl::StatusCode::kResourceExhausted
+                                                      : absl::StatusCode::kFailedPrecondition;
+  return core::error(code, fmt::format("{} returned {}: {}", function, status_name(status),
+                                       text.empty() ? "the plugin gave no reason" : text));
 }
 
 bool PluginExecutor::has_health() const { return FLOW_HAS(&table_, health); }

@@ -19,8 +19,10 @@
 #include "core/log.hpp"
 #include "core/notify.hpp"
 #include "core/status.hpp"
+#include "core/units.hpp"
 #include "fmt/format.h"
 #include "host/executor/hang_report.hpp"
+#include "host/executor/process_limits.hpp"
 #include "host/executor/served_executor.hpp"
 #include "host/executor/signals.hpp"
 #include "host/executor/watchdog.hpp"
@@ -78,6 +80,25 @@ absl::StatusOr<ServedExecutorSpec> prepare(const core::FlowConfig& config, const
   return served;
 }
 
+// Of executors that share a process they are equal.
+absl::Status limit_process(const core::FlowConfig& config, const ServeSpec& spec) {
+  const core::ExecutorConfig* executor = find_executor(config, spec.executor);
+  if (executor == nullptr) return absl::OkStatus();  // prepare() says so
+  const auto position = static_cast<std::size_t>(executor - config.executors.data());
+  return apply_limits(executor->limits, position + spec.replica);
+}
+
+// A plugin that fails for want of memory does not know how much it was granted.
+absl::Status with_memory_limit(const core::FlowConfig& config, const ServedExecutor& executor,
+                               const absl::Status& status) {
+  const auto* configured = find_executor(config, executor.identity().executor);
+  if (!absl::IsResourceExhausted(status) || configured->limits.memory == 0) return status;
+  return core::error(
+      status.code(),
+      fmt::format("{} (its process may have {}: memory in [[executors]])", core::message(status),
+                  core::size_text(configured->limits.memory)));
+}
+
 std::optional<Failure> load_all(const core::FlowConfig& config, const std::vector<ServeSpec>& specs,
                                 const core::LogConfig& log, HangReport& hangs,
                                 Executors& executors) {
@@ -109,12 +130,14 @@ void set_create_limits(const core::FlowConfig& config, Clock::time_point started
   }
 }
 
-std::optional<Failure> create_and_listen(const core::Notifier& notifier, Executors& executors) {
+std::optional<Failure> create_and_listen(const core::FlowConfig& config,
+                                         const core::Notifier& notifier, Executors& executors) {
   for (auto& executor : executors) {
     const auto& identity = executor->identity();
     tell_status(notifier, identity,
                 fmt::format("plugin \"{}\" is in create()", identity.plugin.id()));
     if (auto status = executor->create(); !status.ok()) {
+      status = with_memory_limit(config, *executor, status);
       return Failure{
           identity.executor,
           core::with_context(status, fmt::format("plugin \"{}\" {}", identity.plugin.id(),
@@ -149,9 +172,10 @@ std::unique_ptr<core::LifeLock> hold_life(const std::vector<ServeSpec>& specs,
 }
 
 // False if a plugin still holds a call when time is up.
-bool drain(const core::SuperviseConfig& config, Executors& executors) {
+bool drain(const core::SuperviseConfig& config, std::chrono::nanoseconds lame_duck,
+           Executors& executors) {
   for (auto& executor : executors) executor->announce_stop();
-  std::this_thread::sleep_for(config.lame_duck);
+  std::this_thread::sleep_for(lame_duck);
   const auto deadline = std::chrono::steady_clock::now() + config.drain_timeout;
   bool all = true;
   for (auto& executor : executors) {
@@ -186,6 +210,9 @@ int report(const Failure& failure, const core::Notifier& notifier, spdlog::logge
 
 int serve_executors(const core::FlowConfig& config, const std::vector<ServeSpec>& specs) {
   const auto started = Clock::now();
+  // In a Flow it is the gateway that others ask before they send: it has stood still by then.
+  const bool alone = std::getenv("FLOW_SUPERVISOR_PID") == nullptr;
+  const auto lame_duck = alone ? config.supervise.lame_duck : std::chrono::nanoseconds(0);
   const auto followed = core::follow_supervisor();
   const core::Notifier notifier;
   StopSignals signals;
@@ -200,6 +227,9 @@ int serve_executors(const core::FlowConfig& config, const std::vector<ServeSpec>
   if (!followed.ok()) return report({{}, followed}, notifier, *logger);
   if (!log.ok()) return report({{}, log.status()}, notifier, *logger);
 
+  if (const absl::Status limited = limit_process(config, specs.front()); !limited.ok()) {
+    return report({specs.front().executor, limited}, notifier, *logger);
+  }
   HangReport hangs(notifier);
   Executors executors;
   if (const auto failure = load_all(config, specs, *log, hangs, executors)) {
@@ -211,7 +241,7 @@ int serve_executors(const core::FlowConfig& config, const std::vector<ServeSpec>
 
   const auto life = hold_life(specs, *logger);
   std::optional<Failure> failure;
-  if (signals.wait_while([&] { failure = create_and_listen(notifier, executors); })) {
+  if (signals.wait_while([&] { failure = create_and_listen(config, notifier, executors); })) {
     // Nobody was served yet, and create() cannot be interrupted.
     notifier.send({{"STOPPING", "1"}});
     end_at_once(0);
@@ -225,7 +255,7 @@ int serve_executors(const core::FlowConfig& config, const std::vector<ServeSpec>
   logger->debug("stopping after signal {}", first);
   bool drained = false;
   if (const auto second =
-          signals.wait_while([&] { drained = drain(config.supervise, executors); })) {
+          signals.wait_while([&] { drained = drain(config.supervise, lame_duck, executors); })) {
     logger->warn("stopping at once after a second signal");
     end_at_once(128 + *second);
   }

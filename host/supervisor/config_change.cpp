@@ -2,6 +2,7 @@
 #include "host/supervisor/config_change.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <type_traits>
 #include <variant>
 
@@ -31,15 +32,23 @@ bool same(const Value& a, const Value& b) {
 }
 
 // A new process of an executor reads these; nobody else does.
+auto faults(const core::FaultConfig& of) {
+  return std::tie(of.seed, of.delay, of.delay_for, of.error, of.crash, of.signal, of.exit,
+                  of.exit_status, of.spin, of.deadlock, of.slow_start, of.grow);
+}
+
 bool same_process(const core::ExecutorConfig& a, const core::ExecutorConfig& b) {
   return a.uses == b.uses && same(a.uses_with, b.uses_with) && a.env == b.env &&
-         a.limits == b.limits && a.timeout_ready == b.timeout_ready;
+         a.limits == b.limits && a.timeout_ready == b.timeout_ready &&
+         a.hang_budget == b.hang_budget && faults(a.fault) == faults(b.fault);
 }
 
 // What the gateway and the supervisor have arranged themselves by.
 bool same_place(const core::ExecutorConfig& a, const core::ExecutorConfig& b) {
   return a.host == b.host && a.port == b.port && a.replicas == b.replicas && a.needs == b.needs &&
-         a.process == b.process;
+         a.process == b.process && a.max_in_flight == b.max_in_flight &&
+         std::ranges::equal(a.idempotent, b.idempotent, {}, &core::PlacedText::text,
+                            &core::PlacedText::text);
 }
 
 // Places in the file move with every edit.
@@ -89,7 +98,9 @@ ConfigChange compare_configs(const core::FlowConfig& before, const core::FlowCon
     const core::ExecutorConfig& was = before.executors[i];
     const core::ExecutorConfig& is = after.executors[i];
     refuse_if(!same_place(was, is),
-              fmt::format("of executor \"{}\" host, port, replicas, needs and process", is.name));
+              fmt::format("of executor \"{}\" host, port, replicas, needs, process, "
+                          "max_in_flight and idempotent",
+                          is.name));
     if (!same_process(was, is)) change.executors.push_back(i);
   }
   return change;

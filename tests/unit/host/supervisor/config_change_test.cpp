@@ -58,6 +58,8 @@ TEST(ConfigChange, WhatAProcessReadsReplacesThatExecutorAlone) {
       {"k = \"v\"", "k = \"w\""},
       {"A = \"1\"", "A = \"2\""},
       {"env", "timeout_ready = \"1s\"\nenv"},
+      {"env", "hang_budget = \"1s\"\nenv"},
+      {"env", "fault = { crash = 0.5 }\nenv"},
       {"uses = \"x\"", "uses = \"y\""},
   };
   for (const auto& [what, with] : changes) {
@@ -97,7 +99,8 @@ TEST(ConfigChange, WhatOthersHaveArrangedThemselvesByIsRefused) {
 }
 
 TEST(ConfigChange, TheGraphIsRefused) {
-  for (const char* more : {"port = 7000", "host = \"::1\"", "replicas = 2", "process = \"p\""}) {
+  for (const char* more : {"port = 7000", "host = \"::1\"", "replicas = 2", "process = \"p\"",
+                           "max_in_flight = 9", "idempotent = [\"*\"]"}) {
     const auto result = change("name = \"b\"", std::string("name = \"b\"\n") + more);
     EXPECT_THAT(result.refused, ElementsAre(HasSubstr("of executor \"b\" host, port")));
   }

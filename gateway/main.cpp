@@ -38,8 +38,7 @@ int main(int argc, char** argv) {
   CLI::App app("The gateway of a Flow: one port for gRPC and HTTP in front of its executors.",
                "flow-gateway");
   app.add_option("--config", file, "The Flow's configuration file")->required();
-  app.add_option("--snapshot", snapshot,
-                 "Read its text here: flow-host keeps it for its children");
+  app.add_option("--snapshot", snapshot, "Read its text here: flow-host keeps it for its children");
   app.add_option("--listen", listen, "HOST:PORT to serve at instead of the file's");
   app.add_flag("--check", only_check, "Only say whether the files that it reads are in order");
   app.set_version_flag("--version", std::string("flow-gateway ") + flow::core::kVersion);

@@ -102,9 +102,9 @@ std::string reason_of(const FlowView& flow) {
 
 std::vector<std::string> evidence(const ReplicaView& replica) {
   const ReplicaStatus& status = replica.status;
-  std::vector<std::string> lines = {
-      fmt::format("{} at {} is {} since {}: {}\n", replica.name, replica.address,
-                  core::name(status.state), core::utc_text(status.since), status.reason)};
+  std::vector<std::string> lines = {fmt::format("{} at {} is {} since {}: {}\n", replica.name,
+                                                replica.address, core::name(status.state),
+                                                core::utc_text(status.since), status.reason)};
   for (const std::string& line : status.stacks) lines.push_back(fmt::format("  {}\n", line));
   return lines;
 }

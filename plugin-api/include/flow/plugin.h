@@ -16,7 +16,8 @@
 #ifndef FLOW_PLUGIN_H
 #define FLOW_PLUGIN_H
 
-/* clang-format off: the columns are the documentation. */
+/* The columns are the documentation. */
+/* clang-format off */
 
 #include <stdint.h>
 

@@ -238,9 +238,9 @@ TEST(Serve, SaysThatAPluginHangsThenWhereAndEndsItselfIfNobodyDoes) {
   EXPECT_EQ(child.wait_for("X_FLOW_HUNG"), sentence);
   EXPECT_EQ(child.last().at("X_FLOW_EXECUTOR"), "one");
   EXPECT_FALSE(child.last().contains("X_FLOW_STACK"));
-  EXPECT_THAT(child.wait_for("X_FLOW_STACK"),
-              AllOf(StartsWith("thread "), HasSubstr(", inside process():\t#0 0x"),
-                    HasSubstr("<Hangs>")));
+  EXPECT_THAT(
+      child.wait_for("X_FLOW_STACK"),
+      AllOf(StartsWith("thread "), HasSubstr(", inside process():\t#0 0x"), HasSubstr("<Hangs>")));
   EXPECT_EQ(child.last().at("X_FLOW_HUNG"), sentence);
   EXPECT_EQ(child.wait(), 70);
   EXPECT_THAT(child.log(), AllOf(HasSubstr(sentence), HasSubstr("<Hangs>")));

@@ -74,9 +74,7 @@ Actions FlowState::on_spawned(Moment now, std::size_t place, pid_t pid, Seat sea
     return taken();
   }
   set_replicas(now, child, ReplicaState::Starting,
-               child.attempt == 0 ? fmt::format("process {} is starting", pid)
-                                  : fmt::format("process {} is starting (restart {} of {})", pid,
-                                                child.attempt, config_.supervise.restarts));
+               starting_reason(child, fmt::format("process {} is starting", pid)));
   return taken();
 }
 
@@ -140,7 +138,11 @@ Actions FlowState::on_notified(Moment now, pid_t sender, const core::NotifyMessa
   if (verdict.empty() && !status.empty()) {
     child.phase = status;
     for (const std::size_t replica : about) {
-      set_replica(now, replica, replicas_[replica].state, std::string(status), child.pid);
+      const ReplicaState state = replicas_[replica].state;
+      set_replica(
+          now, replica, state,
+          state == ReplicaState::Starting ? starting_reason(child, status) : std::string(status),
+          child.pid);
     }
   }
   if (phase_ == Phase::Starting || phase_ == Phase::Running) {
@@ -318,6 +320,7 @@ void FlowState::decide(Moment now, Child& child, ExitKind kind,
     child.life = Life::Backoff;
     child.due = restart->at.steady;
     child.attempt = restart->attempt;
+    child.ended = cause;
     set_replicas(now, child, ReplicaState::Backoff, reason);
     act(action::Log{action::Log::Level::Warning, fmt::format("{}: {}", name(child), reason)});
     return;
@@ -450,6 +453,12 @@ void FlowState::set_replicas(Moment now, const Child& child, ReplicaState state,
   for (const std::size_t replica : replicas_of(child)) {
     set_replica(now, replica, state, reason, child.pid);
   }
+}
+
+std::string FlowState::starting_reason(const Child& child, std::string_view what) const {
+  if (child.attempt == 0) return std::string(what);
+  return fmt::format("{} (restart {} of {}): {}", what, child.attempt, config_.supervise.restarts,
+                     child.ended);
 }
 
 std::string FlowState::who(const Child& child) const {

@@ -153,6 +153,7 @@ class FlowState {
     std::optional<Swap> swap;
     bool replacing = false;     // it is started because somebody wants it replaced
     std::uint32_t attempt = 0;  // which restart this is; 0: the first start
+    std::string ended;          // of a restart: how the process before it did
     // What the process said last about itself, and about which of its executors.
     std::string phase;
     std::string failure;
@@ -230,6 +231,8 @@ class FlowState {
                    pid_t pid);
   void set_replicas(Moment now, const Child& child, core::ReplicaState state,
                     const std::string& reason);
+  // What a process that starts does, with why there has to be another one.
+  std::string starting_reason(const Child& child, std::string_view what) const;
   // "executor 'x' (flow.toml:4:1)", "the gateway": the one that spoke last, if several share it.
   std::string who(const Child& child) const;
 

@@ -56,7 +56,11 @@ TEST_F(FlowSupervise, AKilledExecutorIsRestartedAndTheReasonSaysEverything) {
   EXPECT_THAT(flow.spawns, ElementsAre(1, 2, 1));
   EXPECT_EQ(replica(0).state, ReplicaState::Starting);
   EXPECT_EQ(replica(0).pid, flow.pids[1]);
-  EXPECT_EQ(replica(0).reason, "process 104 is starting (restart 1 of 5)");
+  const std::string why =
+      " (restart 1 of 5): process 102 was killed by signal 9 (SIGKILL) at 2026-11-22T08:15:30.123Z";
+  EXPECT_EQ(replica(0).reason, "process 104 is starting" + why);
+  flow.notify(1, {{"STATUS", "plugin \"plug\" is in create()"}});
+  EXPECT_EQ(replica(0).reason, "plugin \"plug\" is in create()" + why);
   flow.notify(1, {{"READY", "1"}});
   EXPECT_EQ(replica(0).state, ReplicaState::Ready);
   EXPECT_FALSE(flow.quit);

@@ -102,7 +102,8 @@ void read_health(TableReader health, HealthConfig& to) {
   health.refuse_others();
 }
 
-void read_supervise(TableReader supervise, SuperviseConfig& to) {
+void read_supervise(const Source& source, const toml::table& table, SuperviseConfig& to) {
+  TableReader supervise = source.reader(table, "[supervise]");
   supervise.choice<RestartPolicy>("restart",
                                   {{"on-failure", RestartPolicy::OnFailure},
                                    {"always", RestartPolicy::Always},
@@ -112,6 +113,9 @@ void read_supervise(TableReader supervise, SuperviseConfig& to) {
   supervise.duration("restart_window", Zero::Refused, to.restart_window);
   supervise.duration("lame_duck", Zero::Allowed, to.lame_duck);
   supervise.duration("drain_timeout", Zero::Allowed, to.drain_timeout);
+  if (supervise.text("crash_reports", to.crash_reports).line != 0) {
+    to.crash_reports = source.absolute(to.crash_reports);
+  }
   supervise.refuse_others();
 }
 
@@ -195,7 +199,7 @@ void read_flow(const Source& source, const toml::table& document, FlowConfig& co
     read_health(source.reader(*table, "[health]"), config.health);
   }
   if (const auto* table = flow.table("supervise")) {
-    read_supervise(source.reader(*table, "[supervise]"), config.supervise);
+    read_supervise(source, *table, config.supervise);
   }
   if (const auto* table = flow.table("log")) {
     read_log(source.reader(*table, "[log]"), config.log);

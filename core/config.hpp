@@ -62,6 +62,7 @@ struct SuperviseConfig {
   std::chrono::nanoseconds restart_window = std::chrono::seconds(60);
   std::chrono::nanoseconds lame_duck{0};
   std::chrono::nanoseconds drain_timeout = std::chrono::seconds(30);
+  std::string crash_reports;  // a folder, absolute; empty: one in the state folder
 };
 
 struct LogConfig {

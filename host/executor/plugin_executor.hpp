@@ -10,6 +10,7 @@
 #include "core/log.hpp"
 #include "flow/plugin.h"
 #include "google/protobuf/struct.pb.h"
+#include "host/crash/plugin_mark.hpp"
 #include "host/executor/call.hpp"
 
 namespace flow::host {
@@ -19,7 +20,9 @@ namespace flow::host {
 class PluginExecutor {
  public:
   // `table` has passed check_table. `config` is what create() gets.
-  PluginExecutor(const flow_plugin& table, google::protobuf::Struct config, core::Logger logger);
+  // Crash reports name `subject`, which must outlive this; nullptr: nobody in particular.
+  PluginExecutor(const flow_plugin& table, google::protobuf::Struct config, core::Logger logger,
+                 const CrashSubject* subject = nullptr);
   PluginExecutor(const PluginExecutor&) = delete;
   PluginExecutor& operator=(const PluginExecutor&) = delete;
 
@@ -53,6 +56,7 @@ class PluginExecutor {
   const flow_plugin& table_;
   const google::protobuf::Struct config_;
   Host host_;
+  const CrashSubject* const subject_;
   flow_executor* executor_ = nullptr;  // may be nullptr although created: the plugin's choice
   bool created_ = false;
 };

@@ -18,10 +18,13 @@
 #include "core/notify.hpp"
 #include "core/status.hpp"
 #include "fmt/format.h"
+#include "host/crash/crash_folder.hpp"
+#include "host/crash/crash_handler.hpp"
 #include "host/executor/served_executor.hpp"
 #include "host/executor/signals.hpp"
 #include "host/plugin/library.hpp"
 #include "host/plugin/resolve.hpp"
+#include "host/stack/stack.hpp"
 
 namespace flow::host {
 namespace {
@@ -60,14 +63,29 @@ absl::StatusOr<ServedExecutorSpec> prepare(const core::FlowConfig& config, const
   FLOW_ASSIGN_OR_RETURN(const flow_plugin* table, load_plugin(plugin.path, plugin.info));
 
   ServedExecutorSpec served;
-  served.identity = {spec.executor, spec.replica, ::getpid(), std::move(plugin.info),
-                     std::move(plugin.build_id)};
+  served.identity = {
+      spec.executor, spec.replica, ::getpid(), std::move(plugin.info), std::move(plugin.build_id),
+      plugin.path};
   served.table = table;
   served.config = std::move(plugin.config);
   served.listen = {spec.tcp_address, spec.unix_path};
   served.bytes_max = config.gateway.max_message;
   served.health_interval = config.health.heartbeat_interval;
   return served;
+}
+
+// A process that is about to run other people's code says why it died, if it does.
+void report_crashes(const core::FlowConfig& config, const std::vector<ServeSpec>& specs,
+                    spdlog::logger& logger) {
+  prepare_stacks();
+  const auto environment = core::process_environment();
+  // Whoever supervises us has found out already where, and said so if that is nowhere.
+  const auto given = environment(std::string(kCrashFolderVariable));
+  const auto folder = given ? *given : crash_folder(config.supervise.crash_reports, environment);
+  if (given && folder.empty()) return;
+  const auto process = fmt::format("{}-rep-{}", specs.front().executor, specs.front().replica);
+  const auto status = folder.empty() ? no_crash_folder() : install_crash_handler(folder, process);
+  if (!status.ok()) logger.warn("{}", core::message(crash_folder_unusable(status)));
 }
 
 std::optional<Failure> load_all(const core::FlowConfig& config, const std::vector<ServeSpec>& specs,
@@ -158,6 +176,7 @@ int serve_executors(const core::FlowConfig& config, const std::vector<ServeSpec>
   if (!followed.ok()) return report({{}, followed}, notifier, *logger);
   if (!log.ok()) return report({{}, log.status()}, notifier, *logger);
 
+  report_crashes(config, specs, *logger);
   Executors executors;
   if (const auto failure = load_all(config, specs, *log, executors)) {
     return report(*failure, notifier, *logger);

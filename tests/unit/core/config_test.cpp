@@ -40,6 +40,7 @@ TEST(Config, NeedsOneLineOnly) {
   EXPECT_EQ(config.supervise.restart_window, 60s);
   EXPECT_EQ(config.supervise.lame_duck, 0s);
   EXPECT_EQ(config.supervise.drain_timeout, 30s);
+  EXPECT_EQ(config.supervise.crash_reports, "");
   EXPECT_EQ(config.log.level, "info");
   EXPECT_EQ(config.log.format, LogFormat::Text);
 
@@ -85,6 +86,7 @@ restarts = 0
 restart_window = "2m"
 lame_duck = "1s"
 drain_timeout = "0s"
+crash_reports = "state/crashes"
 
 [log]
 level = "debug"
@@ -130,6 +132,7 @@ needs = ["encoder"]
   EXPECT_EQ(config.supervise.restart_window, 2min);
   EXPECT_EQ(config.supervise.lame_duck, 1s);
   EXPECT_EQ(config.supervise.drain_timeout, 0s);
+  EXPECT_EQ(config.supervise.crash_reports, "/flows/search/state/crashes");
   EXPECT_EQ(config.log.level, "debug");
   EXPECT_EQ(config.log.format, LogFormat::Json);
 
@@ -139,7 +142,7 @@ needs = ["encoder"]
   EXPECT_EQ(encoder.uses, "/flows/bin/encoder.so");
   EXPECT_EQ(encoder.host, "::1");
   EXPECT_EQ(encoder.port, 9000);
-  EXPECT_EQ(encoder.port_at, (Location{36, 8}));
+  EXPECT_EQ(encoder.port_at, (Location{37, 8}));
   EXPECT_EQ(encoder.replicas, 3u);
   EXPECT_THAT(encoder.needs, IsEmpty()) << "the gateway itself";
   EXPECT_EQ(encoder.process, "worker");

@@ -19,6 +19,7 @@ void Liveness::supervised(const ReplicaStatus& word, Now now) {
   if (word_ && word_->pid != word.pid) disconnect_reason_.clear();
   word_ = word;
   status_.pid = word.pid;
+  status_.stacks = word.stacks;
   update(now);
 }
 

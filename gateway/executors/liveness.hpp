@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/config.hpp"
 #include "core/replica.hpp"
@@ -26,6 +27,8 @@ struct ReplicaStatus {
   std::chrono::system_clock::time_point since;
   std::string reason;    // a sentence for people, without a full stop
   std::int64_t pid = 0;  // 0: unknown
+  // The supervisor's: what is known of its last crash or hang, a line each.
+  std::vector<std::string> stacks{};
 
   bool operator==(const ReplicaStatus&) const = default;
 };

@@ -136,7 +136,9 @@ void Replica::update(const flow::v1::ReplicaUpdate& update) {
       static_cast<core::ReplicaState>(update.state() - 1),
       std::chrono::system_clock::time_point(
           std::chrono::duration_cast<std::chrono::system_clock::duration>(seconds + nanos)),
-      update.reason(), update.pid()};
+      update.reason(),
+      update.pid(),
+      {update.stacks().begin(), update.stacks().end()}};
   stats_.process(update.pid());
   liveness_.supervised(word, now());
   set_address(update.tcp_address(), dial);

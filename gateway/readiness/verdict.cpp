@@ -33,11 +33,13 @@ std::string address_set(const ExecutorView& executor) {
          "}";
 }
 
-// One entry of `stacks`: where a replica stands and since when, then the evidence.
-std::string evidence(const ReplicaView& replica) {
-  return fmt::format("{} at {} is {} since {}: {}\n", replica.name, replica.address,
-                     core::name(replica.status.state), core::utc_text(replica.status.since),
-                     replica.status.reason);
+// Entries of `stacks`: where a replica stands and since when, with the reason, then a line for each
+// of what its supervisor knows about its crash or hang.
+void add_evidence(const ReplicaView& replica, jina::StatusProto::ExceptionProto& to) {
+  const auto& status = replica.status;
+  to.add_stacks(fmt::format("{} at {} is {} since {}: {}\n", replica.name, replica.address,
+                            core::name(status.state), core::utc_text(status.since), status.reason));
+  for (const std::string& line : status.stacks) to.add_stacks("  " + line + "\n");
 }
 
 bool hung(const ExecutorView& executor) {
@@ -63,7 +65,7 @@ jina::StatusProto failure_status(const FlowView& flow) {
     }
     for (const ReplicaView& replica : executor.replicas) {
       if (replica.status.state != core::ReplicaState::Ready) {
-        exception->add_stacks(evidence(replica));
+        add_evidence(replica, *exception);
       }
     }
   }

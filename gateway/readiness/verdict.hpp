@@ -44,7 +44,8 @@ struct Verdict {
   std::string readyz_json;     // GET /readyz
   std::string readyz_verbose;  // GET /readyz?verbose
   std::vector<bool> executors_ready;
-  std::vector<std::string> evidence;  // a line for each replica in the way
+  // A line for each replica in the way, and behind it those about its crash or hang.
+  std::vector<std::string> evidence;
 };
 
 // As the reference's HTTP gateway writes it: numbers for enums, every member present.

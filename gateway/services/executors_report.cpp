@@ -21,14 +21,16 @@ std::string milliseconds(std::optional<std::chrono::microseconds> duration) {
 std::string replica_json(const Replica& replica, Clock::time_point now) {
   const ReplicaView view = replica.view();
   const CallStats::Snapshot stats = replica.stats().snapshot(now);
+  std::vector<std::string> stacks;
+  for (const std::string& line : view.status.stacks) stacks.push_back(quoted(line));
   return fmt::format(
       R"({{"name":{},"state":"{}","since":"{}","reason":{},"address":{},"pid":{},"restarts":{},)"
       R"("in_flight":{},"calls":{},"failures":{},"requests_per_second":{:.1f},)"
-      R"("p50_ms":{},"p99_ms":{}}})",
+      R"("p50_ms":{},"p99_ms":{},"stacks":[{}]}})",
       quoted(view.name), core::name(view.status.state), core::utc_text(view.status.since),
       quoted(view.status.reason), quoted(view.address), view.status.pid, stats.restarts,
       replica.in_flight(), stats.calls, stats.failures, stats.calls_per_second,
-      milliseconds(stats.p50), milliseconds(stats.p99));
+      milliseconds(stats.p50), milliseconds(stats.p99), fmt::join(stacks, ","));
 }
 
 }  // namespace

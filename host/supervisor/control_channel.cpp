@@ -50,6 +50,7 @@ flow::v1::ReplicaUpdate replica_update(const core::FlowConfig& config, const Rep
   update.mutable_since()->set_nanos(static_cast<std::int32_t>(nanoseconds(since - whole).count()));
   update.set_tcp_address(plan.tcp_address);
   update.set_unix_path(plan.unix_path);
+  for (const std::string& line : status.stacks) update.add_stacks(line);
   return update;
 }
 

@@ -37,7 +37,7 @@ FlowState::FlowState(const core::FlowConfig& config, const FlowPlan& plan, std::
 
 Actions FlowState::start(Moment now) {
   for (ReplicaStatus& replica : replicas_) {
-    replica = {ReplicaState::Starting, "its process is being started", now.wall, 0};
+    replica = {ReplicaState::Starting, "its process is being started", now.wall, 0, {}};
   }
   for (Child& child : children_) spawn(now, child);
   return taken();
@@ -50,6 +50,7 @@ void FlowState::spawn(Moment now, Child& child) {
   child.stopping = false;
   child.phase.clear();
   child.failure.clear();
+  child.explained = false;
   child.speaker.reset();
   act(action::Spawn{place(child)});
 }
@@ -174,27 +175,32 @@ void FlowState::on_verdict(Moment, bool ready, std::string_view reason) {
   act(action::Log{ready ? action::Log::Level::Info : action::Log::Level::Warning, text});
 }
 
-Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& exit) {
+Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& exit,
+                             const CrashEvidence& crash) {
   Child& child = children_[place];
   if (!alive(child)) return {};  // given up on: SIGKILL did not end it in time
   const pid_t pid = std::exchange(child.pid, 0);
   const auto healthy_for =
       child.life == Life::Ready ? now.steady - child.ready_since : std::chrono::nanoseconds(0);
+  const std::string where = crash.where.empty() ? "" : " " + crash.where;
+  // What is known of this process stays, if it is killed for it; what is known of those before
+  // goes.
+  if (!crash.lines.empty() || !child.explained) set_stacks(child, crash.lines);
   switch (phase_) {
     case Phase::Starting: {
       child.life = Life::Over;
-      set_replicas(now, child, ReplicaState::Failed, describe(pid, exit, now.wall));
+      set_replicas(now, child, ReplicaState::Failed, describe(pid, exit, now.wall) + where);
       if (!child.failure.empty()) {
         fail_start_of(now, child, child.failure);
       } else {
         fail_start_of(now, child,
-                      fmt::format("its process {} {}{}", pid, describe(exit),
+                      fmt::format("its process {} {}{}{}", pid, describe(exit), where,
                                   child.phase.empty() ? "" : " while " + child.phase));
       }
       break;
     }
     case Phase::Running: {
-      std::string cause = describe(pid, exit, now.wall);
+      std::string cause = describe(pid, exit, now.wall) + where;
       if (child.overdue) {
         cause += fmt::format(", because it was not ready within {}",
                              duration_text(plan_.children[place].timeout_ready));
@@ -207,7 +213,7 @@ Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& e
     }
     case Phase::Stopping: {
       child.life = Life::Over;
-      set_replicas(now, child, ReplicaState::Failed, describe(pid, exit, now.wall));
+      set_replicas(now, child, ReplicaState::Failed, describe(pid, exit, now.wall) + where);
       // Others that fail for a reason of their own are part of the answer to "why did it not
       // start".
       const bool by_itself =
@@ -333,11 +339,17 @@ FlowState::Progress FlowState::progress() const {
   return progress;
 }
 
+// With the state that changes next, to whoever is told of it.
+void FlowState::set_stacks(Child& child, const std::vector<std::string>& stacks) {
+  child.explained = !stacks.empty();
+  for (const std::size_t replica : replicas_of(child)) replicas_[replica].stacks = stacks;
+}
+
 void FlowState::set_replica(Moment now, std::size_t replica, ReplicaState state, std::string reason,
                             pid_t pid) {
   ReplicaStatus& status = replicas_[replica];
   const auto since = status.state == state && status.pid == pid ? status.since : now.wall;
-  const ReplicaStatus changed{state, std::move(reason), since, pid};
+  const ReplicaStatus changed{state, std::move(reason), since, pid, status.stacks};
   if (status == changed) return;
   status = changed;
   act(action::Publish{replica});

@@ -17,6 +17,7 @@
 #include "core/config.hpp"
 #include "core/notify.hpp"
 #include "core/replica.hpp"
+#include "host/crash/crash_report.hpp"
 #include "host/supervisor/flow_plan.hpp"
 #include "host/supervisor/moment.hpp"
 #include "host/supervisor/process_exit.hpp"
@@ -30,6 +31,8 @@ struct ReplicaStatus {
   std::string reason;  // a sentence without a full stop
   std::chrono::system_clock::time_point since;
   pid_t pid = 0;  // 0: no process exists
+  // What is known of its last crash or hang, a line each; empty if it died without a word.
+  std::vector<std::string> stacks{};
   bool operator==(const ReplicaStatus&) const = default;
 };
 
@@ -81,7 +84,9 @@ class FlowState {
   Actions on_spawned(Moment now, std::size_t child, pid_t pid);
   Actions on_spawn_failed(Moment now, std::size_t child, std::string_view why);
   Actions on_notified(Moment now, pid_t sender, const core::NotifyMessage& message);
-  Actions on_exited(Moment now, std::size_t child, const ProcessExit& exit);
+  // `crash`: what the process wrote down when it died, if it did.
+  Actions on_exited(Moment now, std::size_t child, const ProcessExit& exit,
+                    const CrashEvidence& crash = {});
   // SIGINT or SIGTERM; the first one drains, the second one kills.
   Actions on_stop_signal(Moment now, int number);
   Actions on_tick(Moment now);
@@ -118,6 +123,7 @@ class FlowState {
     Time ready_since{};         // Ready
     bool overdue = false;       // Starting: killed because `due` passed
     bool stopping = false;      // it got SIGTERM from us, or says that it stops
+    bool explained = false;     // its stacks are about this process
     std::uint32_t attempt = 0;  // which restart this is; 0: the first start
     // What the process said last about itself, and about which of its executors.
     std::string phase;
@@ -158,6 +164,7 @@ class FlowState {
   std::size_t wave_of(const Child& child) const;
   void kill_all(Moment now, int status);
 
+  void set_stacks(Child& child, const std::vector<std::string>& stacks);
   void set_replica(Moment now, std::size_t replica, core::ReplicaState state, std::string reason,
                    pid_t pid);
   void set_replicas(Moment now, const Child& child, core::ReplicaState state,

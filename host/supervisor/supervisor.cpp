@@ -18,6 +18,7 @@
 #include "core/status.hpp"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
+#include "host/crash/crash_folder.hpp"
 #include "host/supervisor/panel.hpp"
 
 namespace flow::host {
@@ -102,6 +103,7 @@ absl::Status Supervisor::prepare() {
   ::signal(SIGCHLD, SIG_DFL);
   ::signal(SIGPIPE, SIG_IGN);
 
+  prepare_crash_reports();
   FLOW_RETURN_IF_ERROR(reserve_ports());
   FLOW_ASSIGN_OR_RETURN(folder_, RuntimeFolder::create(runtime_parent()));
   for (ReplicaPlan& replica : plan_.replicas) {
@@ -111,6 +113,16 @@ absl::Status Supervisor::prepare() {
   FLOW_ASSIGN_OR_RETURN(notify_, NotifySocket::create());
   notify_ready_.assign(notify_->fd());
   return absl::OkStatus();
+}
+
+// A Flow serves without them as well.
+void Supervisor::prepare_crash_reports() {
+  crash_folder_ = crash_folder(config_.supervise.crash_reports, core::process_environment());
+  const auto status =
+      crash_folder_.empty() ? no_crash_folder() : prepare_crash_folder(crash_folder_);
+  if (status.ok()) return;
+  crash_folder_.clear();
+  log_->warn("{}", core::message(crash_folder_unusable(status)));
 }
 
 absl::Status Supervisor::reserve_ports() {
@@ -175,13 +187,15 @@ absl::StatusOr<pid_t> Supervisor::spawn_child(std::size_t place) {
     }
     for (std::size_t i = 0; i < pair.size(); ++i) control[i].reset(pair[i]);
   }
-  const ChildWiring wiring{notify_->address(), ::getpid(), is_gateway ? kHandedOverFd : -1};
+  const ChildWiring wiring{notify_->address(), ::getpid(), is_gateway ? kHandedOverFd : -1,
+                           crash_folder_};
   FLOW_ASSIGN_OR_RETURN(ChildProcess process,
                         host::spawn({child_command(config_, plan_, place, programs_),
                                      child_environment(config_, plan_, place, wiring, environment_),
                                      control[1].get()}));
   children_[place] = std::make_unique<Child>(
-      Child{process.pid, boost::asio::posix::stream_descriptor(loop_, process.pidfd.release())});
+      Child{process.pid, boost::asio::posix::stream_descriptor(loop_, process.pidfd.release()),
+            std::chrono::system_clock::now()});
   watch_child(place);
   if (is_gateway) {
     control_.emplace(loop_.get_executor(), std::move(control[0]), plan_.replicas.size(),
@@ -276,10 +290,22 @@ void Supervisor::on_child_ended(std::size_t place) {
   receive_notifications();
   const auto exit = reap(children_[place]->pidfd.native_handle());
   if (!exit) return watch_child(place);
+  const CrashEvidence crash = crash_evidence(*children_[place], *exit);
   children_[place].reset();
   if (place == FlowPlan::kGateway) control_.reset();
-  perform(state_.on_exited(Moment::now(), place, *exit));
+  perform(state_.on_exited(Moment::now(), place, *exit, crash));
   reap_orphans();
+}
+
+CrashEvidence Supervisor::crash_evidence(const Child& child, const ProcessExit& exit) const {
+  const bool may_have_one =
+      exit.how == ProcessExit::How::Killed &&
+      std::find(kCrashSignals.begin(), kCrashSignals.end(), exit.value) != kCrashSignals.end();
+  if (!may_have_one || crash_folder_.empty()) return {};
+  const auto report = crash_of(crash_folder_, child.pid, child.started);
+  if (!report) return {};
+  bound_crash_folder(crash_folder_);
+  return explain(*report);
 }
 
 void Supervisor::watch_orphans() {

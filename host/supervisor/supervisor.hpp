@@ -47,9 +47,11 @@ class Supervisor {
   struct Child {
     pid_t pid;
     boost::asio::posix::stream_descriptor pidfd;
+    std::chrono::system_clock::time_point started;
   };
 
   absl::Status prepare();
+  void prepare_crash_reports();
   absl::Status reserve_ports();
 
   void perform(Actions actions);
@@ -68,6 +70,7 @@ class Supervisor {
   void receive_notifications();
   void watch_child(std::size_t place);
   void on_child_ended(std::size_t place);
+  CrashEvidence crash_evidence(const Child& child, const ProcessExit& exit) const;
   void watch_orphans();
   void reap_orphans();
   void arm_timer();
@@ -87,6 +90,7 @@ class Supervisor {
   Terminal terminal_;
   std::vector<ReservedPort> ports_;
   std::unique_ptr<RuntimeFolder> folder_;
+  std::string crash_folder_;  // empty: there are no reports
   std::optional<NotifySocket> notify_;
 
   boost::asio::signal_set signals_{loop_};

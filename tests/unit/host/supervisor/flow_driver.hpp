@@ -61,9 +61,9 @@ class FlowDriver {
   void notify(std::size_t child, core::NotifyMessage message) {
     perform(state.on_notified(now, pids[child], message));
   }
-  void exit(std::size_t child, ProcessExit how) {
+  void exit(std::size_t child, ProcessExit how, const CrashEvidence& evidence = {}) {
     pids[child] = 0;
-    perform(state.on_exited(now, child, how));
+    perform(state.on_exited(now, child, how, evidence));
   }
   void crash(std::size_t child) { exit(child, {ProcessExit::How::Killed, SIGKILL}); }
   void signal(int number) { perform(state.on_stop_signal(now, number)); }

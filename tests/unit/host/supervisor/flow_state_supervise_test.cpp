@@ -69,6 +69,26 @@ TEST_F(FlowSupervise, TheReasonQuotesWhatTheProcessSaidLast) {
                                            "budget spent; restart 1 of 5"));
 }
 
+TEST_F(FlowSupervise, TheReasonSaysWhereAProcessCrashedAndTheStackStaysUntilItsNextEnd) {
+  flow.exit(1, {How::Killed, SIGSEGV},
+            {"in libbad.so bad()+0x1c, request \"3f\" to \"/\"", {"fact", "#0 bad()"}});
+
+  EXPECT_THAT(replica(0).reason,
+              MatchesRegex("process 102 was killed by signal 11 .SIGSEGV. at "
+                           "2026-11-22T08:15:30.123Z in libbad.so bad..+0x1c, request \"3f\" to "
+                           "\"/\"; restart 1 of 5 at .*"));
+  EXPECT_THAT(replica(0).stacks, ElementsAre("fact", "#0 bad()"));
+  EXPECT_THAT(replica(1).stacks, IsEmpty());
+
+  flow.advance();
+  flow.notify(1, {{"READY", "1"}});
+  EXPECT_EQ(replica(0).state, ReplicaState::Ready);
+  EXPECT_THAT(replica(0).stacks, ElementsAre("fact", "#0 bad()"));
+
+  flow.crash(1);
+  EXPECT_THAT(replica(0).stacks, IsEmpty());
+}
+
 TEST_F(FlowSupervise, AMessageOfTheProcessBeforeDoesNotCount) {
   const pid_t before = flow.pids[1];
   flow.crash(1);

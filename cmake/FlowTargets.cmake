@@ -80,5 +80,6 @@ function(flow_test name)
   endif()
   gtest_discover_tests(${name}
     PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT}
+               ENVIRONMENT "XDG_STATE_HOME=${PROJECT_BINARY_DIR}/state"
     DISCOVERY_TIMEOUT 60)
 endfunction()

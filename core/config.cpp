@@ -103,7 +103,8 @@ void read_health(TableReader health, HealthConfig& to) {
   health.refuse_others();
 }
 
-void read_supervise(TableReader supervise, ConfigErrors& errors, SuperviseConfig& to) {
+void read_supervise(const Source& source, const toml::table& table, SuperviseConfig& to) {
+  TableReader supervise = source.reader(table, "[supervise]");
   supervise.choice<RestartPolicy>("restart",
                                   {{"on-failure", RestartPolicy::OnFailure},
                                    {"always", RestartPolicy::Always},
@@ -114,11 +115,14 @@ void read_supervise(TableReader supervise, ConfigErrors& errors, SuperviseConfig
   const Location first_at = supervise.duration("backoff_first", Zero::Refused, to.backoff_first);
   const Location last_at = supervise.duration("backoff_last", Zero::Refused, to.backoff_last);
   if (to.backoff_last < to.backoff_first) {
-    errors.add(last_at.line == 0 ? first_at : last_at,
-               "backoff_last is shorter than backoff_first: delays grow from first to last");
+    source.errors.add(last_at.line == 0 ? first_at : last_at,
+                      "backoff_last is shorter than backoff_first: delays grow from first to last");
   }
   supervise.duration("lame_duck", Zero::Allowed, to.lame_duck);
   supervise.duration("drain_timeout", Zero::Allowed, to.drain_timeout);
+  if (supervise.text("crash_reports", to.crash_reports).line != 0) {
+    to.crash_reports = source.absolute(to.crash_reports);
+  }
   supervise.refuse_others();
 }
 
@@ -260,7 +264,7 @@ void read_flow(const Source& source, const toml::table& document, FlowConfig& co
     read_health(source.reader(*table, "[health]"), config.health);
   }
   if (const auto* table = flow.table("supervise")) {
-    read_supervise(source.reader(*table, "[supervise]"), source.errors, config.supervise);
+    read_supervise(source, *table, config.supervise);
   }
   if (const auto* table = flow.table("log")) {
     read_log(source.reader(*table, "[log]"), config.log);

@@ -79,6 +79,7 @@ struct SuperviseConfig {
   std::chrono::nanoseconds backoff_last = std::chrono::seconds(30);
   std::chrono::nanoseconds lame_duck{0};
   std::chrono::nanoseconds drain_timeout = std::chrono::seconds(30);
+  std::string crash_reports;  // a folder, absolute; empty: one in the state folder
   bool operator==(const SuperviseConfig&) const = default;
 };
 

@@ -89,6 +89,23 @@ constexpr std::uint64_t kSymbolBytesMax = 256 << 20;
 // Templates have names of many kilobytes, of which the end says little.
 constexpr std::size_t kFunctionNameMax = 512;
 
+// Functions that a process remembers by their addresses: far more places than throw.
+constexpr std::size_t kFunctionsKept = 4096;
+// Calls that a crash report names: the culprit is among the first, or it cannot be told.
+constexpr std::size_t kCrashCallsMax = 32;
+// Files that it lists: a process with many libraries has two hundred.
+constexpr std::size_t kCrashModulesMax = 512;
+// The largest report is half of it; a larger one is no report.
+constexpr std::size_t kCrashReportBytesMax = 256 << 10;
+// What a process that is dying may take to say why, before SIGALRM ends it.
+constexpr auto kCrashReportTime = 3s;
+// Reports that are kept, of all Flows that share the folder, and their bytes: a week of a bad
+// plugin within the restart budget, and no disk that fills.
+constexpr std::size_t kCrashReportsMax = 200;
+constexpr std::uint64_t kCrashFolderBytesMax = 16 << 20;
+// For the handlers that run on the second stack of a plugin's thread: the unwinder needs a quarter.
+constexpr std::size_t kSignalStackBytes = 64 << 10;
+
 // ---- supervision --------------------------------------------------------------------------------
 
 // A datagram socket queues ten messages (net.unix.max_dgram_qlen), which twenty children that come

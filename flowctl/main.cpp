@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   ctl::add_reload(app, run);
   ctl::add_plugins(app, run);
   ctl::add_describe(app, run);
+  ctl::add_crashes(app, run);
   ctl::add_plot(app, run);
   ctl::add_convert(app, run);
 

@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <array>
 #include <cerrno>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "core/status.hpp"
+#include "core/unix_address.hpp"
 #include "fmt/format.h"
 #include "host/supervisor/runtime_folder.hpp"
 
@@ -42,13 +42,7 @@ absl::StatusOr<flow::v1::About> ask_about(const std::string& path,
 }  // namespace
 
 absl::StatusOr<SupervisorClient> SupervisorClient::connect(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return core::error(absl::StatusCode::kInvalidArgument,
-                       fmt::format("{}: too long for the address of a socket", path));
-  }
-  path.copy(address.sun_path, path.size());
+  FLOW_ASSIGN_OR_RETURN(const sockaddr_un address, core::unix_address(path));
   core::UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!socket ||
       ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {

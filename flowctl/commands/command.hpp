@@ -22,6 +22,7 @@ void add_status(CLI::App& app, Run& chosen);
 void add_reload(CLI::App& app, Run& chosen);
 void add_plugins(CLI::App& app, Run& chosen);
 void add_describe(CLI::App& app, Run& chosen);
+void add_crashes(CLI::App& app, Run& chosen);
 void add_plot(CLI::App& app, Run& chosen);
 void add_convert(CLI::App& app, Run& chosen);
 

@@ -78,7 +78,7 @@ void add_route(const Identity& self, jina::DataRequestProto& answer) {
 }
 
 jina::StatusProto error_status(const Identity& self, std::string_view endpoint, flow_status status,
-                               std::string_view text) {
+                               std::string_view text, const std::vector<std::string>& stack) {
   const std::string reason =
       text.empty() ? "the plugin gave no reason" : valid_utf8(std::string(text));
   jina::StatusProto result;
@@ -90,13 +90,15 @@ jina::StatusProto error_status(const Identity& self, std::string_view endpoint, 
   exception.add_stacks(fmt::format("{}@{}: process(\"{}\") of plugin \"{}\" {} returned {}: {}\n",
                                    self.name(), self.pid, endpoint, self.plugin.id(),
                                    self.plugin.version(), status_name(status), reason));
+  for (const std::string& line : stack) exception.add_stacks(line + '\n');
   exception.set_executor(self.executor);
   return result;
 }
 
 void set_error(const Identity& self, flow_status status, std::string_view text,
-               jina::DataRequestProto& answer) {
-  *answer.mutable_header()->mutable_status() = error_status(self, endpoint(answer), status, text);
+               jina::DataRequestProto& answer, const std::vector<std::string>& stack) {
+  *answer.mutable_header()->mutable_status() =
+      error_status(self, endpoint(answer), status, text, stack);
 }
 
 std::vector<std::string> endpoint_paths(const flow::v1::PluginInfo& plugin) {

@@ -22,6 +22,7 @@ struct Identity {
   std::int64_t pid = 0;
   flow::v1::PluginInfo plugin;
   std::string build_id;
+  std::string plugin_file{};  // its path
 
   std::string name() const;  // "executor0/rep-0", as logs have it
 };
@@ -45,13 +46,13 @@ void merge(jina::DataRequestListProto& requests, jina::DataRequestProto& into);
 // Marks a request as this executor's answer.
 void add_route(const Identity& self, jina::DataRequestProto& answer);
 
-// What a failed process() says in a header.
+// What a failed process() says in a header. `stack`: lines about where it failed, if that is known.
 jina::StatusProto error_status(const Identity& self, std::string_view endpoint, flow_status status,
-                               std::string_view text);
+                               std::string_view text, const std::vector<std::string>& stack = {});
 
 // Marks it as an answer that failed: the transport's status stays OK, as clients expect.
 void set_error(const Identity& self, flow_status status, std::string_view text,
-               jina::DataRequestProto& answer);
+               jina::DataRequestProto& answer, const std::vector<std::string>& stack = {});
 
 // What the plugin serves, or "/default" if it says nothing, and the dry run.
 std::vector<std::string> endpoint_paths(const flow::v1::PluginInfo& plugin);

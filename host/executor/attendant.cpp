@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "host/crash/crash_handler.hpp"
+
 namespace flow::host {
 
 Attendant::Attendant(PluginExecutor& executor, std::chrono::nanoseconds interval,
@@ -42,6 +44,7 @@ void Attendant::stop() {
 }
 
 void Attendant::run() {
+  const PluginThread self("attendant");
   auto next_health = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
   while (true) {

@@ -23,6 +23,7 @@ void Call::begin(const CallSpec& spec, std::uint32_t tag) {
   early_status_ = FLOW_OK;
   cancel_told_ = false;
   error_.clear();
+  thrown_at_.reset();
   state_.store(State::Queued, std::memory_order_release);
 }
 
@@ -31,6 +32,7 @@ void Call::clear() {
   const std::lock_guard lock(mutex_);
   state_.store(State::Unused, std::memory_order_release);
   documents_.reset();
+  request_ = {};  // its views are of the message, which goes
   over = std::exchange(spec_, {});
 }
 
@@ -172,15 +174,21 @@ void Call::end(flow_status status) {
   documents_->finish();
   if (status == FLOW_OK && lacks_a_part_.load(std::memory_order_relaxed)) status = FLOW_CANCELLED;
   Outcome outcome{status, {}, Outcome::Started::Yes};
+  std::optional<RawStack> thrown_at;
   {
     const std::lock_guard lock(mutex_);
     outcome.text = std::move(error_);
+    thrown_at = std::exchange(thrown_at_, std::nullopt);
   }
+  // Other codes are a plugin's way to say what is wrong with a request, which needs no stack.
+  const bool is_a_bug = status == FLOW_INTERNAL || status == FLOW_UNKNOWN;
+  if (is_a_bug && thrown_at) outcome.stack = pool_.stack_lines(*thrown_at);
   spec_.origin->call_finished(outcome);
 }
 
-void Call::set_error(std::string_view text) {
+void Call::set_error(std::string_view text, const RawStack* thrown_at) {
   const std::lock_guard lock(mutex_);
+  thrown_at_ = thrown_at == nullptr ? std::nullopt : std::optional(*thrown_at);
   error_.assign(text.substr(0, core::limits::kErrorTextMax));
 }
 

@@ -14,6 +14,7 @@
 
 #include "flow/plugin.h"
 #include "host/executor/documents.hpp"
+#include "host/stack/stack.hpp"
 #include "jina.pb.h"
 
 // The opaque type of the ABI: plugins hold pointers to it, and each is a flow::host::Call.
@@ -28,6 +29,7 @@ struct Outcome {
   enum class Started { No, Yes } started = Started::Yes;  // did the plugin see the call?
   // Yes: we gave the call up, and the plugin still uses the message: nobody else may touch it.
   enum class Held { No, Yes } held = Held::No;
+  std::vector<std::string> stack{};  // lines; where the exception was thrown, if one was the reason
 };
 
 // Whoever waits for a call: the RPC behind it.
@@ -140,7 +142,8 @@ class Call : public flow_call {
 
   // ---- by the plugin, through flow_host
   Finish finish(flow_status status);  // logs what it ignores
-  void set_error(std::string_view text);
+  // `thrown_at`: where the exception was thrown that this is about; nullptr: it is about none.
+  void set_error(std::string_view text, const RawStack* thrown_at = nullptr);
   // FLOW_CANCELLED says that an answer without this part is none: the call cannot end well any
   // more.
   flow_status emit();
@@ -151,6 +154,7 @@ class Call : public flow_call {
   Documents& documents() { return *documents_; }
   // What process() gets: it lives as long as the call, since an asynchronous plugin may keep it.
   flow_request& request() { return request_; }
+  const flow_request& request() const { return request_; }
 
   // ---- keeping it
   void hold() { holders_.fetch_add(1, std::memory_order_relaxed); }
@@ -182,6 +186,7 @@ class Call : public flow_call {
   bool cancel_told_ = false;
   pid_t thread_ = 0;  // inside process()
   std::string error_;
+  std::optional<RawStack> thrown_at_;
 };
 
 }  // namespace flow::host

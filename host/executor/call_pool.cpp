@@ -14,6 +14,7 @@ Call* CallPool::take(const CallSpec& spec) {
       unused_.pop_front();
     } else {
       call = calls_.emplace_back(std::make_unique<Call>(*this)).get();
+      known_[calls_.size() - 1].store(call, std::memory_order_release);
     }
     ++in_use_;
     last_tag_ = last_tag_ == UINT32_MAX ? 1 : last_tag_ + 1;
@@ -48,6 +49,20 @@ bool CallPool::wait_until_idle(std::chrono::steady_clock::time_point deadline) {
 std::size_t CallPool::in_use() const {
   const std::lock_guard lock(mutex_);
   return in_use_;
+}
+
+std::size_t CallPool::begun(MarkedCall* to, std::size_t max) const {
+  const auto view = [](flow_str text) { return std::string_view(text.data, text.size); };
+  std::size_t count = 0;
+  for (const auto& each : known_) {
+    const Call* call = each.load(std::memory_order_acquire);
+    if (call == nullptr || count == max) break;
+    const Call::State state = call->state();
+    const bool is_begun = state == Call::State::Running || state == Call::State::Pending ||
+                          state == Call::State::FinishedEarly;
+    if (is_begun) to[count++] = {view(call->request().id), view(call->request().endpoint)};
+  }
+  return count;
 }
 
 // Without the lock: what is done to a call may end another, which comes back here.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -13,7 +14,9 @@
 #include <vector>
 
 #include "core/log.hpp"
+#include "host/crash/plugin_mark.hpp"
 #include "host/executor/call.hpp"
+#include "host/stack/stack_lines.hpp"
 
 namespace flow::host {
 
@@ -23,7 +26,10 @@ namespace flow::host {
 class CallPool {
  public:
   CallPool(std::size_t in_use_max, std::size_t quarantine, core::Logger logger)
-      : in_use_max_(in_use_max), quarantine_(quarantine), logger_(std::move(logger)) {}
+      : in_use_max_(in_use_max),
+        quarantine_(quarantine),
+        logger_(std::move(logger)),
+        known_(in_use_max + quarantine + 1) {}
   CallPool(const CallPool&) = delete;
   CallPool& operator=(const CallPool&) = delete;
 
@@ -39,14 +45,21 @@ class CallPool {
   std::size_t in_use() const;
   // For each call, in use or not: a call knows.
   void for_each(const std::function<void(Call&)>& visit);
+  // Those that a plugin has begun and not ended, `max` at the most; how many these are.
+  // Async-signal-safe.
+  std::size_t begun(MarkedCall* to, std::size_t max) const;
   std::size_t in_use_max() const { return in_use_max_; }
 
   spdlog::logger& logger() { return *logger_; }
+  std::vector<std::string> stack_lines(const RawStack& stack) { return names_.lines(stack); }
 
  private:
   const std::size_t in_use_max_;
   const std::size_t quarantine_;
   const core::Logger logger_;
+  // calls_ once more, for signal handlers: entries come in order and do not change.
+  std::vector<std::atomic<const Call*>> known_;
+  StackLines names_;
 
   mutable std::mutex mutex_;
   std::condition_variable idle_;

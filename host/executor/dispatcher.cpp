@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/limits.hpp"
+#include "host/crash/crash_handler.hpp"
 #include "host/executor/clock.hpp"
 
 namespace flow::host {
@@ -57,12 +58,17 @@ void Dispatcher::stop() {
 }
 
 void Dispatcher::live_as_first_worker() {
+  const PluginThread self("worker");
   absl::Status status = executor_.create();
   const bool created = status.ok();
   created_.set_value(std::move(status));
   if (!created) return;
   std::vector<std::thread> others;
-  for (std::size_t i = 1; i < workers_; ++i) others.emplace_back([this] { work(); });
+  for (std::size_t i = 1; i < workers_; ++i)
+    others.emplace_back([this] {
+      const PluginThread self_too("worker");
+      work();
+    });
   work();
   for (auto& other : others) other.join();
   attendant_.stop();  // health() and cancel() must not meet destroy()

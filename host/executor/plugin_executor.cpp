@@ -7,6 +7,7 @@
 #include "core/limits.hpp"
 #include "core/status.hpp"
 #include "fmt/format.h"
+#include "host/crash/thrown.hpp"
 #include "host/executor/status_text.hpp"
 #include "host/executor/values.hpp"
 
@@ -113,7 +114,11 @@ flow_host PluginExecutor::functions(const flow_plugin& plugin) {
   };
   table.error = [](const flow_host* host, flow_call* call, flow_str text) noexcept {
     if (call != nullptr) {
-      if (as_call(call).is_alive()) as_call(call).set_error(as_text(text));
+      // The C++ SDK speaks from the `catch` that keeps a plugin's exception from us.
+      const Thrown* thrown = thrown_in_hand();
+      if (as_call(call).is_alive()) {
+        as_call(call).set_error(as_text(text), thrown == nullptr ? nullptr : &thrown->stack);
+      }
     } else if (host != nullptr) {
       auto& self = *static_cast<Host*>(host->impl);
       const std::lock_guard lock(self.mutex);
@@ -158,11 +163,13 @@ std::string PluginExecutor::Host::take_error() {
 // ----------------------------------------------------------------------
 
 PluginExecutor::PluginExecutor(const flow_plugin& table, google::protobuf::Struct config,
-                               core::Logger logger, std::unique_ptr<Faults> faults)
+                               core::Logger logger, std::unique_ptr<Faults> faults,
+                               const CrashSubject* subject)
     : table_(table),
       config_(std::move(config)),
       host_(table, std::move(logger)),
-      faults_(std::move(faults)) {}
+      faults_(std::move(faults)),
+      subject_(subject) {}
 
 absl::Status PluginExecutor::to_status(flow_status status, std::string_view function) {
   const std::string text = valid_utf8(host_.take_error());
@@ -180,13 +187,15 @@ bool PluginExecutor::has_cancel() const { return FLOW_HAS(&table_, cancel); }
 absl::Status PluginExecutor::create() {
   if (faults_) faults_->before_create();
   const flow_value config = view(config_);
-  const Stay::Mark mark(in_create_);
+  const Stay::Mark stay(in_create_);
+  const InPlugin mark(subject_, "create");
   FLOW_RETURN_IF_ERROR(to_status(table_.create(&host_, &config, &executor_), "create()"));
   created_ = true;
   return absl::OkStatus();
 }
 
 void PluginExecutor::destroy() {
+  const InPlugin mark(subject_, "destroy");
   if (std::exchange(created_, false)) table_.destroy(std::exchange(executor_, nullptr));
 }
 
@@ -196,11 +205,6 @@ Call::AfterReturn PluginExecutor::process(Call& call) {
   if (!docs.ok()) {
     call.set_error(core::message(docs.status()));
     return call.returned(FLOW_INVALID_ARGUMENT, table_.flags);
-  }
-  if (faults_) {
-    if (const auto status = faults_->before_process(call)) {
-      return call.returned(*status, table_.flags);
-    }
   }
   const auto view_of = [](std::string_view text) { return flow_str{text.data(), text.size()}; };
   flow_request& request = call.request();
@@ -213,18 +217,28 @@ Call::AfterReturn PluginExecutor::process(Call& call) {
   request.parameters =
       view(spec.parameters == nullptr ? spec.message->parameters() : *spec.parameters);
   request.docs = *docs;
-  return call.returned(table_.process(executor_, &request, &call), table_.flags);
+  const auto status = [&] {
+    const InPlugin mark(subject_, "process", {as_text(request.id), as_text(request.endpoint)});
+    if (faults_) {
+      if (const auto instead = faults_->before_process(call)) return *instead;
+    }
+    return table_.process(executor_, &request, &call);
+  }();
+  return call.returned(status, table_.flags);
 }
 
 absl::Status PluginExecutor::health() {
   if (!has_health()) return absl::OkStatus();
-  const Stay::Mark mark(in_health_);
+  const Stay::Mark stay(in_health_);
+  const InPlugin mark(subject_, "health");
   return to_status(table_.health(executor_), "health()");
 }
 
 void PluginExecutor::cancel(Call& call) {
   if (!has_cancel() || !call.begin_cancel()) return;
-  const Stay::Mark mark(in_cancel_);
+  const auto& request = call.request();
+  const Stay::Mark stay(in_cancel_);
+  const InPlugin mark(subject_, "cancel", {as_text(request.id), as_text(request.endpoint)});
   table_.cancel(executor_, &call);
 }
 

@@ -11,6 +11,7 @@
 #include "core/log.hpp"
 #include "flow/plugin.h"
 #include "google/protobuf/struct.pb.h"
+#include "host/crash/plugin_mark.hpp"
 #include "host/executor/call.hpp"
 #include "host/executor/faults.hpp"
 #include "host/executor/stay.hpp"
@@ -22,9 +23,10 @@ namespace flow::host {
 class PluginExecutor {
  public:
   // `table` has passed check_table. `config` is what create() gets.
-  // `faults` are suffered beside what the plugin does; nullptr: none.
+  // `faults` are suffered beside what the plugin does; nullptr: none. Crash reports name `subject`,
+  // which must outlive this; nullptr: nobody in particular.
   PluginExecutor(const flow_plugin& table, google::protobuf::Struct config, core::Logger logger,
-                 std::unique_ptr<Faults> faults = nullptr);
+                 std::unique_ptr<Faults> faults = nullptr, const CrashSubject* subject = nullptr);
   PluginExecutor(const PluginExecutor&) = delete;
   PluginExecutor& operator=(const PluginExecutor&) = delete;
 
@@ -64,6 +66,7 @@ class PluginExecutor {
   const google::protobuf::Struct config_;
   Host host_;
   const std::unique_ptr<Faults> faults_;
+  const CrashSubject* const subject_;
   flow_executor* executor_ = nullptr;  // may be nullptr although created: the plugin's choice
   bool created_ = false;
   Stay in_create_, in_health_, in_cancel_;

@@ -21,6 +21,8 @@
 #include "core/status.hpp"
 #include "core/units.hpp"
 #include "fmt/format.h"
+#include "host/crash/crash_folder.hpp"
+#include "host/crash/crash_handler.hpp"
 #include "host/executor/hang_report.hpp"
 #include "host/executor/process_limits.hpp"
 #include "host/executor/served_executor.hpp"
@@ -68,8 +70,9 @@ absl::StatusOr<ServedExecutorSpec> prepare(const core::FlowConfig& config, const
   FLOW_ASSIGN_OR_RETURN(const flow_plugin* table, load_plugin(plugin.path, plugin.info));
 
   ServedExecutorSpec served;
-  served.identity = {spec.executor, spec.replica, ::getpid(), std::move(plugin.info),
-                     std::move(plugin.build_id)};
+  served.identity = {
+      spec.executor, spec.replica, ::getpid(), std::move(plugin.info), std::move(plugin.build_id),
+      plugin.path};
   served.table = table;
   served.config = std::move(plugin.config);
   served.listen = {spec.tcp_address, spec.unix_path};
@@ -97,6 +100,20 @@ absl::Status with_memory_limit(const core::FlowConfig& config, const ServedExecu
       status.code(),
       fmt::format("{} (its process may have {}: memory in [[executors]])", core::message(status),
                   core::size_text(configured->limits.memory)));
+}
+
+// A process that is about to run other people's code says why it died, if it does.
+void report_crashes(const core::FlowConfig& config, const std::vector<ServeSpec>& specs,
+                    spdlog::logger& logger) {
+  prepare_stacks();
+  const auto environment = core::process_environment();
+  // Whoever supervises us has found out already where, and said so if that is nowhere.
+  const auto given = environment(std::string(kCrashFolderVariable));
+  const auto folder = given ? *given : crash_folder(config.supervise.crash_reports, environment);
+  if (given && folder.empty()) return;
+  const auto process = fmt::format("{}-rep-{}", specs.front().executor, specs.front().replica);
+  const auto status = folder.empty() ? no_crash_folder() : install_crash_handler(folder, process);
+  if (!status.ok()) logger.warn("{}", core::message(crash_folder_unusable(status)));
 }
 
 std::optional<Failure> load_all(const core::FlowConfig& config, const std::vector<ServeSpec>& specs,
@@ -230,6 +247,7 @@ int serve_executors(const core::FlowConfig& config, const std::vector<ServeSpec>
   if (const absl::Status limited = limit_process(config, specs.front()); !limited.ok()) {
     return report({specs.front().executor, limited}, notifier, *logger);
   }
+  report_crashes(config, specs, *logger);
   HangReport hangs(notifier);
   Executors executors;
   if (const auto failure = load_all(config, specs, *log, hangs, executors)) {

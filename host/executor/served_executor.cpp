@@ -24,6 +24,20 @@ std::unique_ptr<Faults> faults_of(const ServedExecutorSpec& spec) {
   return std::make_unique<Faults>(spec.fault, spec.identity.replica);
 }
 
+CrashSubject subject_of(const Identity& self, const CallPool& pool) {
+  CrashSubject subject;
+  subject.executor = self.name();
+  subject.plugin = self.plugin.id();
+  subject.version = self.plugin.version();
+  subject.file = self.plugin_file;
+  subject.build_id = self.build_id;
+  subject.calls_of = &pool;
+  subject.calls = [](const void* of, MarkedCall* to, std::size_t max) {
+    return static_cast<const CallPool*>(of)->begun(to, max);
+  };
+  return subject;
+}
+
 }  // namespace
 
 // Calls in hand are those that wait and those that work, be it in a worker or, with FLOW_ASYNC,
@@ -31,11 +45,13 @@ std::unique_ptr<Faults> faults_of(const ServedExecutorSpec& spec) {
 ServedExecutor::ServedExecutor(ServedExecutorSpec spec, core::Logger logger)
     : spec_(std::move(spec)),
       logger_(std::move(logger)),
-      executor_(*spec_.table, spec_.config, logger_, faults_of(spec_)),
+      subject_(subject_of(spec_.identity, pool_)),
+      executor_(*spec_.table, spec_.config, logger_, faults_of(spec_), &subject_),
       pool_(core::limits::kCallsInHandMax, core::limits::kCallsAtRest, logger_),
       attendant_(executor_, spec_.health_interval,
                  [this](const absl::Status& health) { on_health(health); }),
       dispatcher_(executor_, attendant_, workers_for(spec_)),
+      registration_(subject_),
       guard_({spec_.identity, executor_, pool_, attendant_, dispatcher_}, spec_.hang_budget,
              [this](const Hang& hang) { on_hang(hang); }) {}
 

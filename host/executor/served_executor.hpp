@@ -14,6 +14,7 @@
 #include "core/log.hpp"
 #include "flow/plugin.h"
 #include "google/protobuf/struct.pb.h"
+#include "host/crash/crash_handler.hpp"
 #include "host/executor/answer.hpp"
 #include "host/executor/attendant.hpp"
 #include "host/executor/call_pool.hpp"
@@ -83,10 +84,12 @@ class ServedExecutor {
 
   const ServedExecutorSpec spec_;
   const core::Logger logger_;
+  const CrashSubject subject_;
   PluginExecutor executor_;
   CallPool pool_;
   Attendant attendant_;
   Dispatcher dispatcher_;
+  const CrashRegistration registration_;  // after all that a report looks at
   std::unique_ptr<ExecutorServer> server_;
   HangGuard guard_;
 

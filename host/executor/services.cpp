@@ -50,9 +50,9 @@ class DataReactor final : public grpc::ServerUnaryReactor, private CallOrigin {
     }
   }
 
-  void fail(flow_status status, std::string_view text) {
+  void fail(flow_status status, std::string_view text, const std::vector<std::string>& stack = {}) {
     add_route(context_.self, message_);
-    set_error(context_.self, status, text, message_);
+    set_error(context_.self, status, text, message_, stack);
     // Without what is too much, so that the reason arrives.
     if (message_.ByteSizeLong() > context_.bytes_max) message_.clear_data();
     rpc_.AddTrailingMetadata("is-error", "true");
@@ -61,7 +61,7 @@ class DataReactor final : public grpc::ServerUnaryReactor, private CallOrigin {
 
   void call_finished(const Outcome& outcome) override {
     if (auto error = call_.transport_error(outcome)) return Finish(*std::move(error));
-    if (outcome.status != FLOW_OK) return fail(outcome.status, outcome.text);
+    if (outcome.status != FLOW_OK) return fail(outcome.status, outcome.text, outcome.stack);
     add_route(context_.self, message_);
     Finish(grpc::Status::OK);
   }

@@ -129,7 +129,7 @@ class StreamReactor final : public grpc::ServerWriteReactor<Message>,
 
   void call_finished(const Outcome& outcome) override {
     if (auto error = call_.transport_error(outcome)) return end(*std::move(error));
-    if (outcome.status != FLOW_OK) return fail(outcome.status, outcome.text);
+    if (outcome.status != FLOW_OK) return fail(outcome.status, outcome.text, outcome.stack);
     send_rest();
   }
 
@@ -152,10 +152,10 @@ class StreamReactor final : public grpc::ServerWriteReactor<Message>,
     end(grpc::Status::OK, std::move(last));
   }
 
-  void fail(flow_status status, std::string_view text) {
+  void fail(flow_status status, std::string_view text, const std::vector<std::string>& stack = {}) {
     auto message = std::make_unique<Message>(envelope_);
     *message->mutable_header()->mutable_status() =
-        error_status(context_.self, endpoint(message_), status, text);
+        error_status(context_.self, endpoint(message_), status, text, stack);
     rpc_.AddTrailingMetadata("is-error", "true");
     std::vector<std::unique_ptr<Message>> last;
     last.push_back(std::move(message));

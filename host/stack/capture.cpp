@@ -42,6 +42,11 @@ bool is_code(std::uintptr_t address) {
 
 }  // namespace
 
+void capture_stack_from(RawStack& stack, const void* return_address) {
+  stack.count = 0;
+  walk_from(stack, reinterpret_cast<std::uintptr_t>(return_address));
+}
+
 [[gnu::noinline]] void capture_stack(RawStack& stack, const ucontext_t* at) {
   const auto caller = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
   stack.count = 0;

@@ -22,7 +22,7 @@ struct RawStack {
   static constexpr std::size_t kFramesMax = 64;
   // Each lies inside of the instruction that is running: a caller's in its call, and not behind it,
   // where another function may begin.
-  std::array<std::uintptr_t, kFramesMax> frames;
+  std::array<std::uintptr_t, kFramesMax> frames{};
   std::size_t count = 0;
 };
 
@@ -35,6 +35,10 @@ void prepare_stacks();
 // begins with the caller. Frames are counted as they are found: if the stack is so broken that
 // following it faults, those before remain. Async-signal-safe.
 void capture_stack(RawStack& stack, const ucontext_t* at);
+
+// Of this thread, beginning with the function in which `return_address` lies, which must be on it:
+// for functions that do not want to be on the stacks that they take. Async-signal-safe.
+void capture_stack_from(RawStack& stack, const void* return_address);
 
 // Of another thread of this process, which is interrupted for it: a system call that it waits in
 // may return EINTR. Blocks for at most `timeout`. NotFound: there is no such thread;
@@ -51,10 +55,14 @@ struct Frame {
 };
 std::vector<Frame> locate(const RawStack& stack);
 
+// "flow_fn(int)+0x1c" for each frame; empty if the file has no symbols for it, or is not the one
+// that was loaded. Reads the files; takes milliseconds.
+std::vector<std::string> functions_of(const std::vector<Frame>& frames);
+
 // One line per frame, without their ends:
 //   #3 0x7f1c2a3b41c4 flow_fn(int)+0x1c in libecho.so+0x11c4 (build id 3fa2...)
-// The function is left out if the file has no symbols for it, or is not the one that was loaded.
-// Reads the files; takes milliseconds.
+std::vector<std::string> lines_of(const std::vector<Frame>& frames,
+                                  const std::vector<std::string>& functions);
 std::vector<std::string> symbolise(const std::vector<Frame>& frames);
 std::vector<std::string> symbolise(const RawStack& stack);
 

@@ -50,19 +50,27 @@ class Symbols {
   std::map<std::pair<std::string, std::string>, std::optional<SymbolFile>> files_;
 };
 
-}  // namespace
-
-std::string demangle(std::string_view name) {
-  const std::string mangled(name);
-  int failure = 0;
-  const std::unique_ptr<char, decltype(&std::free)> plain(
-      abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &failure), std::free);
-  std::string text = failure == 0 ? plain.get() : mangled;
+std::string cut(std::string text) {
   if (text.size() > core::limits::kFunctionNameMax) {
     text.resize(core::limits::kFunctionNameMax);
     text += "...";
   }
   return text;
+}
+
+}  // namespace
+
+std::string demangle(std::string_view name) {
+  // Without the prefix it is C's: there "i" is a function, and to the demangler a type.
+  return name.starts_with("_Z") ? demangle_type(name) : cut(std::string(name));
+}
+
+std::string demangle_type(std::string_view name) {
+  const std::string mangled(name);
+  int failure = 0;
+  const std::unique_ptr<char, decltype(&std::free)> plain(
+      abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &failure), std::free);
+  return cut(failure == 0 ? plain.get() : mangled);
 }
 
 std::vector<Frame> locate(const RawStack& stack) {
@@ -79,23 +87,35 @@ std::vector<Frame> locate(const RawStack& stack) {
   return frames;
 }
 
-std::vector<std::string> symbolise(const std::vector<Frame>& frames) {
+std::vector<std::string> functions_of(const std::vector<Frame>& frames) {
   Symbols symbols;
+  std::vector<std::string> functions;
+  for (const Frame& frame : frames) {
+    functions.push_back(frame.module.empty() ? std::string() : symbols.function(frame));
+  }
+  return functions;
+}
+
+std::vector<std::string> lines_of(const std::vector<Frame>& frames,
+                                  const std::vector<std::string>& functions) {
   std::vector<std::string> lines;
   for (const Frame& frame : frames) {
-    std::string line = fmt::format("#{} {:#x}", lines.size(), frame.address);
+    const std::string& function = functions[lines.size()];
+    std::string line = fmt::format("#{} {:#x}{}{}", lines.size(), frame.address,
+                                   function.empty() ? "" : " ", function);
     if (frame.module.empty()) {
       line += " in no module";
     } else {
-      if (const std::string function = symbols.function(frame); !function.empty()) {
-        line += " " + function;
-      }
       line += fmt::format(" in {}+{:#x}", file_name(frame.module), frame.offset);
       if (!frame.build_id.empty()) line += fmt::format(" (build id {})", frame.build_id);
     }
     lines.push_back(core::one_line(line));
   }
   return lines;
+}
+
+std::vector<std::string> symbolise(const std::vector<Frame>& frames) {
+  return lines_of(frames, functions_of(frames));
 }
 
 std::vector<std::string> symbolise(const RawStack& stack) { return symbolise(locate(stack)); }

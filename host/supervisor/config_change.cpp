@@ -88,7 +88,7 @@ ConfigChange compare_configs(const core::FlowConfig& before, const core::FlowCon
   refuse_if(before.health != after.health, "[health]");
   refuse_if(before.log != after.log, "[log]");
   refuse_if(without_restarts(before.supervise) != without_restarts(after.supervise),
-            "lame_duck and drain_timeout of [supervise]");
+            "lame_duck, drain_timeout and crash_reports of [supervise]");
   change.supervise = before.supervise != after.supervise;
   if (!same_names(before, after)) {
     refuse_if(true, "which executors there are, in which order,");

@@ -3,7 +3,6 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,7 +12,7 @@
 
 #include "core/limits.hpp"
 #include "core/status.hpp"
-#include "fmt/format.h"
+#include "core/unix_address.hpp"
 
 namespace flow::host {
 namespace {
@@ -38,13 +37,7 @@ ControlSocket::ControlSocket(const boost::asio::any_io_executor& loop, Asked ask
 ControlSocket::~ControlSocket() = default;
 
 absl::Status ControlSocket::listen(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return core::error(absl::StatusCode::kInvalidArgument,
-                       fmt::format("{}: too long for the address of a socket", path));
-  }
-  path.copy(address.sun_path, path.size());
+  FLOW_ASSIGN_OR_RETURN(const sockaddr_un address, core::unix_address(path));
   core::UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return core::system_error(errno, path);
   // Nobody can be in the folder but us, so nobody connects before the mode is right.

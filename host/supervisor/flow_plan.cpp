@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "fmt/format.h"
+#include "host/crash/crash_folder.hpp"
 
 namespace flow::host {
 namespace {
@@ -119,6 +120,9 @@ std::vector<std::string> child_environment(const core::FlowConfig& config, const
   }
   variables["NOTIFY_SOCKET"] = wiring.notify_socket;
   variables["FLOW_SUPERVISOR_PID"] = std::to_string(wiring.supervisor_pid);
+  if (child != FlowPlan::kGateway) {
+    variables[std::string(kCrashFolderVariable)] = wiring.crash_reports;
+  }
   if (wiring.control_fd >= 0) variables["FLOW_CONTROL_FD"] = std::to_string(wiring.control_fd);
 
   std::vector<std::string> environment;

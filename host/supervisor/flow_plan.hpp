@@ -57,7 +57,8 @@ struct Programs {
 struct ChildWiring {
   std::string notify_socket;  // as $NOTIFY_SOCKET has it
   int supervisor_pid = 0;
-  int control_fd = -1;  // the gateway's end; -1 for executors
+  int control_fd = -1;          // the gateway's end; -1 for executors
+  std::string crash_reports{};  // a folder; empty: nowhere
 };
 
 // argv of a child, its program first.

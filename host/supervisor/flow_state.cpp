@@ -53,6 +53,7 @@ void FlowState::spawn(Moment now, Child& child) {
   child.stop_overdue = false;
   child.phase.clear();
   child.failure.clear();
+  child.explained = false;
   child.speaker.reset();
   child.hang.clear();
   child.hang_due.reset();
@@ -241,31 +242,35 @@ void FlowState::on_verdict(Moment, bool ready, std::string_view reason) {
   act(action::Log{ready ? action::Log::Level::Info : action::Log::Level::Warning, text});
 }
 
-Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& exit, Seat seat) {
+Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& exit, Seat seat,
+                             const CrashEvidence& crash) {
   Child& child = children_[place];
   if (seat == Seat::Beside) {
-    on_beside_exited(now, child, exit);
+    on_beside_exited(now, child, exit, crash);
     return taken();
   }
   if (!alive(child)) return {};  // given up on: SIGKILL did not end it in time
   const pid_t pid = std::exchange(child.pid, 0);
   const auto healthy_for =
       child.life == Life::Ready ? now.steady - child.ready_since : std::chrono::nanoseconds(0);
+  const std::string where = crash.clause();
+  // What is known of this process stays, because it is killed for that; of those before it goes.
+  if (!child.explained) set_stacks(child, crash.lines);
   switch (phase_) {
     case Phase::Starting: {
       child.life = Life::Over;
-      set_replicas(now, child, ReplicaState::Failed, describe(pid, exit, now.wall));
+      set_replicas(now, child, ReplicaState::Failed, describe(pid, exit, now.wall) + where);
       if (!child.failure.empty()) {
         fail_start_of(now, child, child.failure);
       } else {
         fail_start_of(now, child,
-                      fmt::format("its process {} {}{}", pid, describe(exit),
+                      fmt::format("its process {} {}{}{}", pid, describe(exit), where,
                                   child.phase.empty() ? "" : " while " + child.phase));
       }
       break;
     }
     case Phase::Running: {
-      std::string cause = describe(pid, exit, now.wall);
+      std::string cause = describe(pid, exit, now.wall) + where;
       if (!child.hang.empty()) {
         cause += ", because " + child.hang;
       } else if (child.overdue) {
@@ -283,7 +288,7 @@ Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& e
     }
     case Phase::Stopping: {
       child.life = Life::Over;
-      set_replicas(now, child, ReplicaState::Failed, describe(pid, exit, now.wall));
+      set_replicas(now, child, ReplicaState::Failed, describe(pid, exit, now.wall) + where);
       // Others that fail for a reason of their own are part of the answer to "why did it not
       // start".
       const bool by_itself =
@@ -433,7 +438,8 @@ FlowState::Progress FlowState::progress() const {
 }
 
 // With the state that changes next, to whoever is told of it.
-void FlowState::set_stacks(const Child& child, const std::vector<std::string>& stacks) {
+void FlowState::set_stacks(Child& child, const std::vector<std::string>& stacks) {
+  child.explained = !stacks.empty();
   for (const std::size_t replica : replicas_of(child)) replicas_[replica].stacks = stacks;
 }
 

@@ -18,6 +18,7 @@
 #include "core/config.hpp"
 #include "core/notify.hpp"
 #include "core/replica.hpp"
+#include "host/crash/crash_report.hpp"
 #include "host/supervisor/flow_plan.hpp"
 #include "host/supervisor/moment.hpp"
 #include "host/supervisor/process_exit.hpp"
@@ -102,8 +103,9 @@ class FlowState {
   Actions on_spawn_failed(Moment now, std::size_t child, std::string_view why,
                           Seat seat = Seat::Serving);
   Actions on_notified(Moment now, pid_t sender, const core::NotifyMessage& message);
+  // `crash`: what the process wrote down when it died, if it did.
   Actions on_exited(Moment now, std::size_t child, const ProcessExit& exit,
-                    Seat seat = Seat::Serving);
+                    Seat seat = Seat::Serving, const CrashEvidence& crash = {});
   // A new process is wanted in place of the child's, because `why`: "libecho.so was replaced". It
   // is started when it is its turn: one child is replaced at a time. Not for the gateway. One that
   // has no process is started at once, even if its restarts are spent.
@@ -152,6 +154,7 @@ class FlowState {
     bool stop_overdue = false;  // it had not, and got SIGKILL
     std::optional<Swap> swap;
     bool replacing = false;     // it is started because somebody wants it replaced
+    bool explained = false;     // its stacks are about this process
     std::uint32_t attempt = 0;  // which restart this is; 0: the first start
     std::string ended;          // of a restart: how the process before it did
     // What the process said last about itself, and about which of its executors.
@@ -208,7 +211,8 @@ class FlowState {
   void on_successor_spawn_failed(Moment now, Child& child, std::string_view why);
   void on_successor_notified(Moment now, Child& child, const core::NotifyMessage& message);
   void on_gateway_word(Moment now, const core::NotifyMessage& message);
-  void on_beside_exited(Moment now, Child& child, const ProcessExit& exit);
+  void on_beside_exited(Moment now, Child& child, const ProcessExit& exit,
+                        const CrashEvidence& crash);
   bool adopt_successor(Moment now, Child& child, const std::string& cause);
   void complete_swap(Moment now, Child& child);
   void fail_swap(Moment now, Child& child, const std::string& why);
@@ -226,7 +230,7 @@ class FlowState {
   std::size_t wave_of(const Child& child) const;
   void kill_all(Moment now, int status);
 
-  void set_stacks(const Child& child, const std::vector<std::string>& stacks);
+  void set_stacks(Child& child, const std::vector<std::string>& stacks);
   void set_replica(Moment now, std::size_t replica, core::ReplicaState state, std::string reason,
                    pid_t pid);
   void set_replicas(Moment now, const Child& child, core::ReplicaState state,

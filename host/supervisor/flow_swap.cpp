@@ -241,6 +241,7 @@ void FlowState::complete_swap(Moment now, Child& child) {
   child.attempt = 0;
   child.phase = std::move(child.swap->phase);
   child.failure.clear();
+  child.explained = false;
   child.hang.clear();
   child.hang_due.reset();
   const std::string text = fmt::format("process {} has taken over from process {}: {}", child.pid,
@@ -279,12 +280,13 @@ void FlowState::fail_swap(Moment now, Child& child, const std::string& why) {
   tell_beside_to_stop(now, child, stage == Swap::Stage::Moving ? SIGTERM : SIGKILL);
 }
 
-void FlowState::on_beside_exited(Moment now, Child& child, const ProcessExit& exit) {
+void FlowState::on_beside_exited(Moment now, Child& child, const ProcessExit& exit,
+                                 const CrashEvidence& crash) {
   if (!child.swap || child.swap->pid == 0) return;  // given up on
   const Swap swap = *child.swap;
   child.swap->pid = 0;
   if (phase_ == Phase::Running && swap.underway()) {
-    std::string why = fmt::format("process {} {}", swap.pid, describe(exit));
+    std::string why = fmt::format("process {} {}{}", swap.pid, describe(exit), crash.clause());
     if (!swap.failure.empty()) {
       why += ": " + swap.failure;
     } else if (!swap.phase.empty() && swap.stage == Swap::Stage::Starting) {
@@ -293,6 +295,10 @@ void FlowState::on_beside_exited(Moment now, Child& child, const ProcessExit& ex
     fail_swap(now, child, why);
   } else if (swap.underway()) {
     note(now, child, "");  // the Flow is stopping: nobody is moved to it any more
+  } else if (swap.stage == Swap::Stage::Leaving && !swap.killed && !exit.clean()) {
+    act(action::Log{action::Log::Level::Warning,
+                    fmt::format("{}: process {}, which was replaced, {}{}", name(child), swap.pid,
+                                describe(exit), crash.clause())});
   }
   child.swap.reset();
   if (phase_ == Phase::Stopping) return continue_stop(now);
@@ -312,6 +318,7 @@ bool FlowState::adopt_successor(Moment now, Child& child, const std::string& cau
   child.attempt = 0;
   child.phase = swap.phase;
   child.failure = swap.failure;
+  child.explained = false;
   child.speaker.reset();
   child.hang.clear();
   child.hang_due.reset();

@@ -19,6 +19,7 @@
 #include "core/status.hpp"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
+#include "host/crash/crash_folder.hpp"
 #include "host/supervisor/memory_kills.hpp"
 #include "host/supervisor/panel.hpp"
 
@@ -110,6 +111,7 @@ absl::Status Supervisor::prepare() {
   // What children leave behind comes to us, who reap it, and not to whoever started us.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 
+  prepare_crash_reports();
   FLOW_RETURN_IF_ERROR(reserve_ports());
   FLOW_ASSIGN_OR_RETURN(folder_, RuntimeFolder::create(runtime_parent()));
   for (ReplicaPlan& replica : plan_.replicas) {
@@ -121,6 +123,16 @@ absl::Status Supervisor::prepare() {
   FLOW_ASSIGN_OR_RETURN(notify_, NotifySocket::create());
   notify_ready_.assign(notify_->fd());
   return absl::OkStatus();
+}
+
+// A Flow serves without them as well.
+void Supervisor::prepare_crash_reports() {
+  crash_folder_ = crash_folder(config_.supervise.crash_reports, core::process_environment());
+  const auto status =
+      crash_folder_.empty() ? no_crash_folder() : prepare_crash_folder(crash_folder_);
+  if (status.ok()) return;
+  crash_folder_.clear();
+  log_->warn("{}", core::message(crash_folder_unusable(status)));
 }
 
 absl::Status Supervisor::reserve_ports() {
@@ -212,7 +224,8 @@ absl::StatusOr<pid_t> Supervisor::spawn_child(std::size_t place, Seat seat) {
     }
     for (std::size_t i = 0; i < pair.size(); ++i) control[i].reset(pair[i]);
   }
-  const ChildWiring wiring{notify_->address(), ::getpid(), is_gateway ? kHandedOverFd : -1};
+  const ChildWiring wiring{notify_->address(), ::getpid(), is_gateway ? kHandedOverFd : -1,
+                           crash_folder_};
   FLOW_ASSIGN_OR_RETURN(ChildProcess process,
                         host::spawn({child_command(config_, plan_, place, programs_, seat),
                                      child_environment(config_, plan_, place, wiring, environment_),
@@ -220,7 +233,7 @@ absl::StatusOr<pid_t> Supervisor::spawn_child(std::size_t place, Seat seat) {
   auto& child = processes(seat)[place];
   child = std::make_unique<Child>(
       Child{process.pid, boost::asio::posix::stream_descriptor(loop_, process.pidfd.release()),
-            memory_kills()});
+            std::chrono::system_clock::now(), memory_kills()});
   watch_child(*child);
   if (is_gateway) {
     control_.emplace(loop_.get_executor(), std::move(control[0]), plan_.replicas.size(),
@@ -331,13 +344,25 @@ void Supervisor::on_child_ended(pid_t pid) {
     auto exit = reap((*found)->pidfd.native_handle());
     if (!exit) return watch_child(**found);
     exit->memory_kills = memory_kills() != (*found)->memory_kills;
+    const CrashEvidence crash = crash_evidence(**found, *exit);
     found->reset();
     if (place == FlowPlan::kGateway) control_.reset();
-    perform(state_.on_exited(Moment::now(), place, *exit, seat));
+    perform(state_.on_exited(Moment::now(), place, *exit, seat, crash));
     if (!beside_[place]) forget_paths_beside(place);
     break;
   }
   reap_orphans();
+}
+
+CrashEvidence Supervisor::crash_evidence(const Child& child, const ProcessExit& exit) const {
+  const bool may_have_one =
+      exit.how == ProcessExit::How::Killed &&
+      std::find(kCrashSignals.begin(), kCrashSignals.end(), exit.value) != kCrashSignals.end();
+  if (!may_have_one || crash_folder_.empty()) return {};
+  const auto report = crash_of(crash_folder_, child.pid, child.started);
+  if (!report) return {};
+  bound_crash_folder(crash_folder_);
+  return explain(*report);
 }
 
 void Supervisor::watch_orphans() {

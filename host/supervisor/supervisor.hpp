@@ -51,12 +51,14 @@ class Supervisor {
   struct Child {
     pid_t pid;
     boost::asio::posix::stream_descriptor pidfd;
+    std::chrono::system_clock::time_point started;
     std::uint64_t memory_kills;  // of the kernel, when it was started
   };
 
   using Children = std::vector<std::unique_ptr<Child>>;  // by place; null: no process
 
   absl::Status prepare();
+  void prepare_crash_reports();
   absl::Status reserve_ports();
 
   void perform(Actions actions);
@@ -80,6 +82,7 @@ class Supervisor {
   void receive_notifications();
   void watch_child(Child& child);
   void on_child_ended(pid_t pid);
+  CrashEvidence crash_evidence(const Child& child, const ProcessExit& exit) const;
   void watch_orphans();
   void reap_orphans();
   void arm_timer();
@@ -118,6 +121,7 @@ class Supervisor {
   Terminal terminal_;
   std::vector<ReservedPort> ports_;
   std::unique_ptr<RuntimeFolder> folder_;
+  std::string crash_folder_;  // empty: there are no reports
   std::optional<NotifySocket> notify_;
 
   boost::asio::signal_set signals_{loop_};

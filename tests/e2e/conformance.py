@@ -107,7 +107,8 @@ SECTIONS["2. An executor is dead, stopped or too slow"] = [
          "name `InternalNetworkError`, args the description, executor empty",
          "test_death.KilledExecutor.test_the_next_probe_says_so_in_the_references_words_with_the_reason"),
     different("`exception.stacks`", "a Python traceback of 2 to 4 kB",
-              "a line per replica: state, since when, why, what happens next",
+              "a line per replica: state, since when, why, what happens next; behind it those of its "
+              "[crash](crashes.md)",
               "test_death.KilledExecutor.test_the_next_probe_says_so_in_the_references_words_with_the_reason"),
     same("`description` when unreachable",
          "`... |Gateway: Communication error with deployment {name} at address(es) {'host:port'}. "

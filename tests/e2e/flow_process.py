@@ -82,7 +82,7 @@ class Flow:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, "XDG_STATE_HOME": str(self.folder / "state"), **(env or {})},
         )
         self.panel = ""
         self.port = 0

@@ -89,7 +89,7 @@ struct CheckResult {
   std::string debug;    // gRPC's debug string, if there is one
   std::string description;
   std::string exception;            // the exception's name: "InternalNetworkError"
-  std::vector<std::string> stacks;  // the server's evidence, one entry per replica in the way
+  std::vector<std::string> stacks;  // the server's evidence: each replica in the way, and its crash
   std::string executor;             // who failed, if the server names one
 
   // Why it is not ready, in one line with the url; empty if it is.

@@ -94,6 +94,26 @@ TEST(ServedExecutor, SurvivesAPluginThatThrows) {
   }
 }
 
+TEST(ServedExecutor, SaysWhereAnExceptionWasThrown) {
+  Served crashes("crashes");
+  ASSERT_TRUE(crashes.start().ok());
+  for (int i = 0; i < 2; ++i) {
+    const auto reply = crashes.post(request("/throw", {"a"}));
+    const auto& stacks = reply.answer.header().status().exception().stacks();
+    ASSERT_GE(stacks.size(), 3) << "the sentence and some frames";
+    EXPECT_THAT(stacks.Get(1), HasSubstr("#0 0x"));
+    EXPECT_THAT(stacks.Get(1), HasSubstr(" crashing::throw_here()+0x"));
+  }
+}
+
+TEST(ServedExecutor, SaysOfARefusalOnlyWhatThePluginSaid) {
+  Served crashes("crashes");
+  ASSERT_TRUE(crashes.start().ok());
+  const auto reply = crashes.post(request("/refuse", {"a"}));
+  EXPECT_EQ(reply.answer.header().status().exception().name(), "INVALID_ARGUMENT");
+  EXPECT_EQ(reply.answer.header().status().exception().stacks_size(), 1);
+}
+
 TEST(ServedExecutor, RefusesSerialisedDocuments) {
   Served echo("echo");
   ASSERT_TRUE(echo.start().ok());

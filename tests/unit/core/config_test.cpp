@@ -43,6 +43,7 @@ TEST(Config, NeedsOneLineOnly) {
   EXPECT_EQ(config.supervise.backoff_last, 30s);
   EXPECT_EQ(config.supervise.lame_duck, 0s);
   EXPECT_EQ(config.supervise.drain_timeout, 30s);
+  EXPECT_EQ(config.supervise.crash_reports, "");
   EXPECT_EQ(config.log.level, "info");
   EXPECT_EQ(config.log.format, LogFormat::Text);
 
@@ -94,6 +95,7 @@ backoff_first = "1ms"
 backoff_last = "1s"
 lame_duck = "1s"
 drain_timeout = "0s"
+crash_reports = "state/crashes"
 
 [log]
 level = "debug"
@@ -146,6 +148,7 @@ hang_budget = "off"
   EXPECT_EQ(config.supervise.backoff_last, 1s);
   EXPECT_EQ(config.supervise.lame_duck, 1s);
   EXPECT_EQ(config.supervise.drain_timeout, 0s);
+  EXPECT_EQ(config.supervise.crash_reports, "/flows/search/state/crashes");
   EXPECT_EQ(config.log.level, "debug");
   EXPECT_EQ(config.log.format, LogFormat::Json);
 
@@ -155,7 +158,7 @@ hang_budget = "off"
   EXPECT_EQ(encoder.uses, "/flows/bin/encoder.so");
   EXPECT_EQ(encoder.host, "::1");
   EXPECT_EQ(encoder.port, 9000);
-  EXPECT_EQ(encoder.port_at, (Location{38, 8}));
+  EXPECT_EQ(encoder.port_at, (Location{39, 8}));
   EXPECT_EQ(encoder.replicas, 3u);
   EXPECT_THAT(encoder.needs, IsEmpty()) << "the gateway itself";
   EXPECT_EQ(encoder.process, "worker");

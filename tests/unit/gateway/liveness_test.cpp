@@ -35,6 +35,15 @@ TEST_F(LivenessTest, StartsAsStartingAndWorthConnecting) {
   EXPECT_TRUE(liveness_.worth_connecting());
 }
 
+TEST_F(LivenessTest, PassesOnTheStackThatTheSupervisorKnows) {
+  auto crashed = word(ReplicaState::Backoff, "died", 1);
+  crashed.stacks = {"#0 bad()"};
+  liveness_.supervised(crashed, at(1ms));
+  EXPECT_EQ(liveness_.status().stacks, crashed.stacks);
+  liveness_.supervised(word(ReplicaState::Backoff, "died", 1), at(2ms));
+  EXPECT_TRUE(liveness_.status().stacks.empty());
+}
+
 TEST_F(LivenessTest, IsNotReadyBeforeItsHealthIsKnown) {
   liveness_.connected(at(1ms));
 

@@ -60,6 +60,27 @@ TEST(Verdict, OnADeadExecutorHasTheReferencesWordsOverGrpc) {
   EXPECT_EQ(status.exception().executor(), "");
 }
 
+TEST(Verdict, HasTheNativeStackBehindItsReplica) {
+  auto crashed = replica(ReplicaState::Backoff, "process 19059 was killed");
+  crashed.status.stacks = {"died of it", "#0 bad()"};
+  const auto verdict = judge(flow_of({crashed, replica(ReplicaState::Starting, "soon", 1)}));
+
+  const auto status = dry_run(*verdict);
+  ASSERT_EQ(status.exception().stacks_size(), 4);
+  EXPECT_THAT(status.exception().stacks(0), StartsWith("executor0/rep-0 at "));
+  EXPECT_EQ(status.exception().stacks(1), "  died of it\n");
+  EXPECT_EQ(status.exception().stacks(2), "  #0 bad()\n");
+  EXPECT_THAT(status.exception().stacks(3), StartsWith("executor0/rep-1 at "));
+}
+
+TEST(Verdict, HasNoStackOfAReplicaThatIsReadyAgain) {
+  auto again = replica(ReplicaState::Ready);
+  again.status.stacks = {"#0 bad()"};
+  const auto verdict =
+      judge({{{"executor0", {again}}, {"executor1", {replica(ReplicaState::Failed, "over", 1)}}}});
+  EXPECT_EQ(dry_run(*verdict).exception().stacks_size(), 1);
+}
+
 TEST(Verdict, SaysInStacksWhoStandsHowSinceWhenAndWhy) {
   const auto verdict = judge(flow_of({replica(ReplicaState::Backoff, "process 19059 was killed")}));
 

@@ -88,8 +88,12 @@ TEST(ConfigChange, WhatOthersHaveArrangedThemselvesByIsRefused) {
       {"[gateway]\ntls = { certificate = \"c\", key = \"k\" }", "[gateway]"},
       {"[health]\nheartbeat_interval = \"1s\"", "[health]"},
       {"[log]\nlevel = \"debug\"", "[log]"},
-      {"[supervise]\nlame_duck = \"1s\"", "lame_duck and drain_timeout of [supervise]"},
-      {"[supervise]\ndrain_timeout = \"1s\"", "lame_duck and drain_timeout of [supervise]"},
+      {"[supervise]\nlame_duck = \"1s\"",
+       "lame_duck, drain_timeout and crash_reports of [supervise]"},
+      {"[supervise]\ndrain_timeout = \"1s\"",
+       "lame_duck, drain_timeout and crash_reports of [supervise]"},
+      {"[supervise]\ncrash_reports = \"/x\"",
+       "lame_duck, drain_timeout and crash_reports of [supervise]"},
   };
   for (const auto& [text, what] : changes) {
     const auto result = change("\n[[executors]]", "\n" + text + "\n[[executors]]");

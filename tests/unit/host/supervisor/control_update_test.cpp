@@ -12,8 +12,8 @@ TEST(ReplicaUpdate, CarriesEverythingThatIsKnown) {
   const auto config = test_config({test_executor("a", {}, "", 2)});
   const ReplicaPlan plan{0, 1, "0.0.0.0:12346", "/run/a-1.sock"};
 
-  const auto update =
-      replica_update(config, plan, {core::ReplicaState::Backoff, "died", test_moment().wall, 42});
+  const auto update = replica_update(
+      config, plan, {core::ReplicaState::Backoff, "died", test_moment().wall, 42, {"#0", "#1"}});
 
   EXPECT_EQ(update.executor(), "a");
   EXPECT_EQ(update.replica(), 1U);
@@ -24,6 +24,8 @@ TEST(ReplicaUpdate, CarriesEverythingThatIsKnown) {
   EXPECT_EQ(update.since().nanos(), 123'000'000);
   EXPECT_EQ(update.tcp_address(), "0.0.0.0:12346");
   EXPECT_EQ(update.unix_path(), "/run/a-1.sock");
+  ASSERT_EQ(update.stacks_size(), 2);
+  EXPECT_EQ(update.stacks(1), "#1");
 }
 
 TEST(ReplicaUpdate, StatesHaveTheSameNamesOnBothSides) {

@@ -62,16 +62,16 @@ class FlowDriver {
   void notify(std::size_t child, core::NotifyMessage message) {
     perform(state.on_notified(now, pids[child], message));
   }
-  void exit(std::size_t child, ProcessExit how) {
+  void exit(std::size_t child, ProcessExit how, const CrashEvidence& evidence = {}) {
     pids[child] = 0;
-    perform(state.on_exited(now, child, how));
+    perform(state.on_exited(now, child, how, Seat::Serving, evidence));
   }
   void notify_beside(std::size_t child, core::NotifyMessage message) {
     perform(state.on_notified(now, beside[child], message));
   }
-  void exit_beside(std::size_t child, ProcessExit how) {
+  void exit_beside(std::size_t child, ProcessExit how, const CrashEvidence& evidence = {}) {
     beside[child] = 0;
-    perform(state.on_exited(now, child, how, Seat::Beside));
+    perform(state.on_exited(now, child, how, Seat::Beside, evidence));
   }
   void replace(std::size_t child, std::string why = "it was replaced") {
     perform(state.on_replace(now, child, std::move(why)));

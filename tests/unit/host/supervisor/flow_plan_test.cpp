@@ -107,15 +107,16 @@ TEST(ChildCommand, OfExecutorsThatShareAProcess) {
 
 TEST(ChildEnvironment, KeepsWhatWasMeantForTheSupervisorFromItsChildren) {
   const auto config = test_config({test_executor("a")});
-  const auto environment = child_environment(config, plan_flow(config), 1, {"@notify", 7, -1},
-                                             {{"PATH", "/bin"},
-                                              {"NOTIFY_SOCKET", "/run/systemd"},
-                                              {"LISTEN_FDS", "1"},
-                                              {"LISTEN_PID", "7"},
-                                              {"WATCHDOG_USEC", "1"},
-                                              {"FLOW_CONTROL_FD", "9"}});
-  EXPECT_THAT(environment,
-              ElementsAre("FLOW_SUPERVISOR_PID=7", "NOTIFY_SOCKET=@notify", "PATH=/bin"));
+  const auto environment =
+      child_environment(config, plan_flow(config), 1, {"@notify", 7, -1, "/state/crashes"},
+                        {{"PATH", "/bin"},
+                         {"NOTIFY_SOCKET", "/run/systemd"},
+                         {"LISTEN_FDS", "1"},
+                         {"LISTEN_PID", "7"},
+                         {"WATCHDOG_USEC", "1"},
+                         {"FLOW_CONTROL_FD", "9"}});
+  EXPECT_THAT(environment, ElementsAre("FLOW_CRASH_REPORTS=/state/crashes", "FLOW_SUPERVISOR_PID=7",
+                                       "NOTIFY_SOCKET=@notify", "PATH=/bin"));
 }
 
 TEST(ChildEnvironment, PassesOnVariablesThatOnlyLookLikeTheServiceManagers) {

@@ -110,6 +110,17 @@ TEST_F(FlowSupervise, AnExecutorThatHangsSaysWhyIsKilledAfterAGraceAndRestarted)
   EXPECT_EQ(flow.state.deadline(), std::nullopt);
 }
 
+TEST_F(FlowSupervise, TheStackOfAHangStaysWhateverItsProcessDiesOfAndTheNextOnesReplacesIt) {
+  flow.notify(1, {{"X_FLOW_HUNG", kStuck}, {"X_FLOW_STACK", "thread 7:\t#0 f()"}});
+  flow.exit(1, {How::Killed, SIGSEGV}, {"in libbad.so bad()", {"crash"}});
+  EXPECT_THAT(replica(0).stacks, ElementsAre("thread 7:", "#0 f()"));
+  EXPECT_THAT(replica(0).reason, HasSubstr("in libbad.so bad(), because " + kStuck));
+
+  flow.advance();
+  flow.exit(1, {How::Killed, SIGSEGV}, {"in libbad.so bad()", {"crash"}});
+  EXPECT_THAT(replica(0).stacks, ElementsAre("crash"));
+}
+
 TEST_F(FlowSupervise, WhatAHungProcessSaysElseDoesNotMakeItReady) {
   flow.notify(1, {{"X_FLOW_HUNG", kStuck}});
   flow.notify(1, {{"READY", "1"}, {"STATUS", "ready and listening"}});
@@ -159,6 +170,26 @@ TEST_F(FlowSupervise, ExecutorsThatShareAHungProcessAreTakenOutOfServiceToo) {
   EXPECT_EQ(shared.state.replicas()[0].reason, "process 102, which it shares, hangs: " + kStuck);
   EXPECT_EQ(shared.state.replicas()[1].state, ReplicaState::Hung);
   EXPECT_EQ(shared.state.replicas()[1].reason, kStuck);
+}
+
+TEST_F(FlowSupervise, TheReasonSaysWhereAProcessCrashedAndTheStackStaysUntilItsNextEnd) {
+  flow.exit(1, {How::Killed, SIGSEGV},
+            {"in libbad.so bad()+0x1c, request \"3f\" to \"/\"", {"fact", "#0 bad()"}});
+
+  EXPECT_THAT(replica(0).reason,
+              MatchesRegex("process 102 was killed by signal 11 .SIGSEGV. at "
+                           "2026-11-22T08:15:30.123Z in libbad.so bad..+0x1c, request \"3f\" to "
+                           "\"/\"; restart 1 of 5 at .*"));
+  EXPECT_THAT(replica(0).stacks, ElementsAre("fact", "#0 bad()"));
+  EXPECT_THAT(replica(1).stacks, IsEmpty());
+
+  flow.advance();
+  flow.notify(1, {{"READY", "1"}});
+  EXPECT_EQ(replica(0).state, ReplicaState::Ready);
+  EXPECT_THAT(replica(0).stacks, ElementsAre("fact", "#0 bad()"));
+
+  flow.crash(1);
+  EXPECT_THAT(replica(0).stacks, IsEmpty());
 }
 
 TEST_F(FlowSupervise, AMessageOfTheProcessBeforeDoesNotCount) {

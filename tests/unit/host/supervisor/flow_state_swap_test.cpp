@@ -99,6 +99,23 @@ TEST_F(FlowSwap, OneThatLeavesTooSlowlyIsKilledAndNoLongerWaitedFor) {
   EXPECT_EQ(replica(0).state, ReplicaState::Ready);
 }
 
+TEST_F(FlowSwap, OneThatCrashesWhileItLeavesIsWorthAWarningWhichSaysWhere) {
+  begin(kA);
+  move(kA, "a/rep-0");
+  const ReplicaStatus before = replica(0);
+  flow.exit_beside(kA, {How::Killed, SIGSEGV}, {"in liba.so bad()+0x1c", {"fact"}});
+  EXPECT_EQ(replica(0), before) << "it is not the one that serves";
+  EXPECT_THAT(flow.logs.back(),
+              HasSubstr("which was replaced, was killed by signal 11 (SIGSEGV) in liba.so bad()"));
+}
+
+TEST_F(FlowSwap, OneThatCrashesOnItsWayIsGivenUpWithThePlaceWhereItDid) {
+  begin(kA);
+  flow.exit_beside(kA, {How::Killed, SIGSEGV}, {"in liba.so bad()+0x1c", {"fact"}});
+  EXPECT_THAT(replica(0).note, HasSubstr("was killed by signal 11 (SIGSEGV) in liba.so bad()"));
+  EXPECT_THAT(replica(0).stacks, IsEmpty()) << "nothing is wrong with the one that serves";
+}
+
 TEST_F(FlowSwap, OneThatDiesBeforeItIsReadyIsGivenUpWithItsOwnWords) {
   const pid_t old = flow.pids[kA];
   begin(kA);

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/crash/thrown.hpp"
+
+#include <cxxabi.h>
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+
+namespace flow::host {
+namespace {
+
+constinit thread_local Thrown thrown;
+
+// What() of whatever is derived from std::exception; the C++ library itself asks types so when it
+// looks for a handler.
+std::string_view message_of(void* object, const std::type_info& type) {
+  void* exception = object;
+  if (!typeid(std::exception).__do_catch(&type, &exception, 1)) return {};
+  const char* what = static_cast<const std::exception*>(exception)->what();
+  return what == nullptr ? std::string_view() : std::string_view(what);
+}
+
+void record(void* object, const std::type_info* type, const void* thrower) {
+  thrown.type = type;
+  const std::string_view message = type == nullptr ? std::string_view() : message_of(object, *type);
+  const std::size_t size = std::min(message.size(), thrown.message.size() - 1);
+  std::copy_n(message.begin(), size, thrown.message.begin());
+  thrown.message[size] = '\0';
+  capture_stack_from(thrown.stack, thrower);
+}
+
+}  // namespace
+
+const Thrown& last_thrown() { return thrown; }
+
+const Thrown* thrown_in_hand() {
+  const std::type_info* current = abi::__cxa_current_exception_type();
+  return current != nullptr && current == thrown.type ? &thrown : nullptr;
+}
+
+}  // namespace flow::host
+
+namespace __cxxabiv1 {
+
+// As the C++ ABI declares it. Exported from the program by this name alone (host/CMakeLists.txt).
+extern "C" [[noreturn, gnu::visibility("default")]] void __cxa_throw(void* object,
+                                                                     std::type_info* type,
+                                                                     void (*destructor)(void*)) {
+  using Throw = void (*)(void*, std::type_info*, void (*)(void*));
+  static const auto next = reinterpret_cast<Throw>(::dlsym(RTLD_NEXT, "__cxa_throw"));
+  flow::host::record(object, type, __builtin_return_address(0));
+  next(object, type, destructor);
+  __builtin_unreachable();
+}
+
+}  // namespace __cxxabiv1

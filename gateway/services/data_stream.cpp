@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
 #include <cstdint>
 #include <list>
 #include <optional>
@@ -19,6 +20,11 @@ namespace flow::gateway {
 namespace limits = core::limits;
 
 namespace {
+
+// Executors are told how long a caller waits, and notice by gRPC's timers, which count milliseconds
+// and round: some of them a little before us. Generous, because a stream that ends so much
+// before its time would have had nothing else to say.
+constexpr auto kTimersDiffer = std::chrono::milliseconds(10);
 
 // jina.JinaRPC/Call: each message is a request of its own, and answered as soon as its answer is
 // there, or in the order of arrival if the caller wants that. What this stream may have underway is
@@ -54,6 +60,7 @@ class DataStream final : public GrpcHandler {
     }
     request->traversal.start(
         std::move(framed), call_.deadline(), [this, request](absl::StatusOr<std::string> answer) {
+          if (is_time_of_stream(answer.status())) return call_.finish(answer.status());
           answered(request, answer.ok()
                                 ? *std::move(answer)
                                 : error_answer(request->traversal.request_id(), answer.status(),
@@ -83,6 +90,12 @@ class DataStream final : public GrpcHandler {
   static absl::Status too_much() {
     return core::error(absl::StatusCode::kResourceExhausted,
                        "the gateway holds as many message bytes as it may; try again");
+  }
+
+  // A caller whose time is up is told that by the end of the stream, whoever of us notices first.
+  bool is_time_of_stream(const absl::Status& failure) const {
+    return absl::IsDeadlineExceeded(failure) && call_.deadline() &&
+           Clock::now() + kTimersDiffer >= *call_.deadline();
   }
 
   bool hold(Request& request, std::uint64_t bytes) {

@@ -85,6 +85,30 @@ TEST_F(CallTest, AnswersWaitForThoseBeforeThemIfTheCallerWantsOrder) {
   EXPECT_EQ(call_.held, 0u);
 }
 
+TEST_F(CallTest, AnExecutorThatRunsOutOfTheStreamsTimeALittleEarlyEndsTheStreamAsItsDeadlineDoes) {
+  const auto time_is_up = core::error(absl::StatusCode::kDeadlineExceeded, "Deadline Exceeded");
+  open();
+  ask("1");
+  wait_for_requests(1);
+  call_.until = Clock::now() + 5ms;
+  executor().call_of("1").call.finish(time_is_up);
+  flow_.wait("the end of the stream", [&] { return !call_.finished.empty(); });
+  EXPECT_EQ(call_.finished[0].code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_TRUE(call_.sent.empty());
+}
+
+TEST_F(CallTest, AnExecutorThatRunsOutOfTimeWhenTheStreamHasPlentyFailsItsRequestAlone) {
+  const auto time_is_up = core::error(absl::StatusCode::kDeadlineExceeded, "Deadline Exceeded");
+  call_.until = Clock::now() + 1h;
+  open();
+  ask("1");
+  wait_for_requests(1);
+  executor().call_of("1").call.finish(time_is_up);
+  wait_for_answers(1);
+  EXPECT_EQ(status_of(0).code(), jina::StatusProto::ERROR);
+  EXPECT_TRUE(call_.finished.empty());
+}
+
 TEST_F(CallTest, OrderIsOnlyForWhoAsksForTrue) {
   call_.fields.add("__results_in_order__", "false");
   open();

@@ -33,7 +33,7 @@ class FakeCall final : public GrpcCall {
   void send(std::string framed) override { sent.push_back(std::move(framed)); }
   void finish(const absl::Status& status) override { finished.push_back(status); }
   void input_wanted() override { ++wanted; }
-  std::optional<Clock::time_point> deadline() const override { return std::nullopt; }
+  std::optional<Clock::time_point> deadline() const override { return until; }
   const HeaderFields& metadata() const override { return fields; }
   std::size_t unsent() const override { return 0; }
   bool hold(std::uint64_t bytes) override {
@@ -46,6 +46,7 @@ class FakeCall final : public GrpcCall {
   HeaderFields fields;
   std::vector<std::string> sent;
   std::vector<absl::Status> finished;
+  std::optional<Clock::time_point> until;
   int wanted = 0;
   std::uint64_t held = 0;
   std::uint64_t held_max = 1 << 30;

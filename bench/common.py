@@ -47,6 +47,15 @@ def parse_arguments(description, rounds, *more):
     return arguments
 
 
+def require_test_plugins(build):
+    """Those that misbehave on purpose."""
+    folder = build / "test-plugins"
+    if not (folder / "gets-stuck.so").exists():
+        sys.exit(f"error: {folder} holds no plugins; this measurement needs a build with\n"
+                 "  cmake --preset release -DFLOW_BUILD_TESTS=ON")
+    return folder
+
+
 def require_tools(packages):
     """`packages`: a dictionary of programs and the Debian packages that they come in."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
@@ -260,11 +269,10 @@ def running_flow(build, config):
 
 
 class Prober:
-    """GET /dry_run again and again over one connection, at some tens of microseconds each."""
+    """GET of one path again and again over one connection, at some tens of microseconds each."""
 
-    REQUEST = b"GET /dry_run HTTP/1.1\r\nhost: localhost\r\n\r\n"
-
-    def __init__(self, port):
+    def __init__(self, port, path="/dry_run"):
+        self.request = f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -275,7 +283,11 @@ class Prober:
         self.socket.close()
 
     def status(self):
-        self.socket.sendall(self.REQUEST)
+        return self.ask()[0]
+
+    def ask(self):
+        """Status and body."""
+        self.socket.sendall(self.request)
         answer = self.receive()
         header_end = answer.find(b"\r\n\r\n")
         while header_end < 0:
@@ -285,7 +297,7 @@ class Prober:
         length = int(answer[length_at:answer.find(b"\r\n", length_at)])
         while len(answer) < header_end + 4 + length:
             answer += self.receive()
-        return int(answer[9:12])
+        return int(answer[9:12]), answer[header_end + 4:]
 
     def receive(self):
         part = self.socket.recv(65536)

@@ -233,6 +233,9 @@ constexpr auto kMeetingTimeout = 10s;
 constexpr std::uint64_t kTrialCalls = 64;
 // ... or by this long without failures: a Flow without traffic is swapped, too.
 constexpr auto kTrialTime = 2s;
+// Answers with an executor's error that end a trial before its time if they are most of its
+// answers: fewer may be the callers' doing.
+constexpr std::uint64_t kTrialErrors = 5;
 // How long calls may be on their way to a process that gets no more: what it has not read by then
 // it will not read.
 constexpr auto kSettleTime = 5s;

@@ -34,17 +34,23 @@ Balancer::Choice Balancer::choose(const std::vector<Failed>& failed, Bound bound
   Replica* full = nullptr;
   Replica* out = nullptr;  // ejected: for want of others
   bool any_in = false;
+  const auto has_failed_it = [&](const Replica& replica) {
+    return std::ranges::any_of(failed, [&](const Failed& one) {
+      return one.replica == &replica && one.connection == replica.connection();
+    });
+  };
   const std::size_t turn = ++turn_;
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
-    Replica& replica = *for_next_call_((i + turn) % replicas_.size());
+    const std::size_t index = (i + turn) % replicas_.size();
+    Replica* its_turn = for_next_call_(index);
+    // A process on trial that has failed a call leaves it to the one that it is to replace.
+    if (has_failed_it(*its_turn)) its_turn = replicas_[index].get();
+    Replica& replica = *its_turn;
     if (!replica.ready()) continue;
     const Standing standing =
         ejections_.any() ? ejections_.standing(replica.index(), now) : Standing::In;
     any_in = any_in || standing == Standing::In;
-    const bool failed_it = std::ranges::any_of(failed, [&](const Failed& one) {
-      return one.replica == &replica && one.connection == replica.connection();
-    });
-    if (failed_it) continue;
+    if (has_failed_it(replica)) continue;
     if (bound == Bound::Kept && !has_room(replica)) {
       full = &replica;
     } else if (standing == Standing::Trial) {

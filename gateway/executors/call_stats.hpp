@@ -22,6 +22,8 @@ class CallStats {
 
   // A call ended.
   void record(Clock::time_point started, Clock::time_point ended, Outcome outcome);
+  // One that was answered was answered with an executor's error. Counted on trial only.
+  void count_error() { ++errors_; }
   // The supervisor names its process; 0: it has none.
   void process(std::int64_t pid);
 
@@ -30,6 +32,7 @@ class CallStats {
 
   std::uint64_t answered() const { return calls_ - failures_; }
   std::uint64_t failed() const { return failures_; }
+  std::uint64_t errors() const { return errors_; }
 
   struct Snapshot {
     std::uint64_t calls = 0;     // that ended, however
@@ -57,6 +60,7 @@ class CallStats {
   Clock::time_point since_;
   std::uint64_t calls_ = 0;
   std::uint64_t failures_ = 0;
+  std::uint64_t errors_ = 0;
   std::uint64_t restarts_ = 0;
   std::int64_t pid_ = 0;
   std::array<Second, kSeconds> seconds_;

@@ -36,11 +36,15 @@ absl::Status said_in(const std::string& framed) {
 
 TrialVerdict judge_trial(TrialCounts counts, Clock::duration elapsed) {
   if (counts.failed > counts.answered) return TrialVerdict::Failed;
+  const bool mostly_errors = 2 * counts.errors > counts.answered;
+  if (mostly_errors && (counts.errors >= limits::kTrialErrors || elapsed >= limits::kTrialTime)) {
+    return TrialVerdict::Failed;
+  }
   const bool proven = counts.answered >= limits::kTrialCalls || elapsed >= limits::kTrialTime;
   return proven ? TrialVerdict::Passed : TrialVerdict::GoesOn;
 }
 
-std::uint64_t trial_calls_max(TrialCounts counts) { return counts.answered + 1; }
+std::uint64_t trial_calls_max(TrialCounts counts) { return counts.answered - counts.errors + 1; }
 
 // One request that no caller made, straight to the successor.
 class Handover::DryRun final : public ClientCall {
@@ -72,11 +76,13 @@ Handover::~Handover() = default;
 
 TrialCounts Handover::counts() const {
   const CallStats& stats = other_->stats();
-  return {stats.answered(), stats.failed()};
+  return {stats.answered(), stats.failed(), stats.errors()};
 }
 
 Replica* Handover::for_next_call(Rival rival) {
   if (stage_ != Stage::Trial || !other_->ready()) return nullptr;
+  // Found out already, though nobody has looked since.
+  if (judge_trial(counts(), Clock::duration::zero()) == TrialVerdict::Failed) return nullptr;
   const bool its_turn = rival == Rival::None || other_->in_flight() < trial_calls_max(counts());
   return its_turn ? other_.get() : nullptr;
 }
@@ -118,7 +124,8 @@ void Handover::look_at(Clock::time_point now) {
           return decide(absl::OkStatus());
         case TrialVerdict::Failed:
           return decide(refusal(fmt::format("of its first {} calls {} failed",
-                                            counts().answered + counts().failed, counts().failed)));
+                                            counts().answered + counts().failed,
+                                            counts().failed + counts().errors)));
       }
       return;
     case Stage::Decided:
@@ -142,10 +149,13 @@ void Handover::on_dry_run(const absl::Status& result) {
   }
   stage_ = Stage::Trial;
   stage_since_ = Clock::now();
+  other_->set_on_trial(true);
 }
 
 void Handover::decide(const absl::Status& outcome) {
   stage_ = Stage::Decided;
+  // One that is refused stays it for the calls that it still has.
+  if (outcome.ok()) other_->set_on_trial(false);
   alarm_.cancel();
   decided_(outcome);
 }

@@ -18,6 +18,7 @@ namespace flow::gateway {
 struct TrialCounts {
   std::uint64_t answered = 0;
   std::uint64_t failed = 0;  // no answer, or not in time
+  std::uint64_t errors = 0;  // of those answered: with an executor's error
 };
 
 enum class TrialVerdict { GoesOn, Passed, Failed };
@@ -26,7 +27,8 @@ enum class TrialVerdict { GoesOn, Passed, Failed };
 TrialVerdict judge_trial(TrialCounts counts, Clock::duration elapsed);
 
 // How many calls at a time a process on trial may have: one that breaks with its first call is
-// found out by a single one, one that works has all there are within a few round trips.
+// found out by a single one, one that works has all there are within a few round trips, and one
+// that answers with errors goes on with one at a time.
 std::uint64_t trial_calls_max(TrialCounts counts);
 
 // ---- the handover -------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ void Liveness::supervised(const ReplicaStatus& word, Now now) {
   if (word_ && word_->pid != word.pid) disconnect_reason_.clear();
   word_ = word;
   status_.pid = word.pid;
-  status_.stacks = word.stacks;
   update(now);
 }
 
@@ -105,6 +104,9 @@ void Liveness::update(Now now) {
 }
 
 void Liveness::become(ReplicaState state, std::string reason, Now now) {
+  // Where its last crash or hang was explains what the supervisor says; beside what was seen here
+  // since then it would pass for the place where this process is now.
+  status_.stacks = word_ && word_->state == state ? word_->stacks : std::vector<std::string>();
   if (status_.state == state && status_.reason == reason) return;
   // A better reason does not restart the clock of a state.
   if (status_.state != state) status_.since = now.wall;

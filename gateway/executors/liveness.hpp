@@ -27,7 +27,8 @@ struct ReplicaStatus {
   std::chrono::system_clock::time_point since;
   std::string reason;    // a sentence for people, without a full stop
   std::int64_t pid = 0;  // 0: unknown
-  // The supervisor's: what is known of its last crash or hang, a line each.
+  // The supervisor's: what is known of its last crash or hang, a line each. Empty where the gateway
+  // says something else than the supervisor, which they would not explain.
   std::vector<std::string> stacks{};
   std::string note = {};  // what the supervisor adds while it serves, or empty
 

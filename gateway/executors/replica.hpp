@@ -50,6 +50,9 @@ class Replica {
 
   // A quiet one says nothing to the log and nothing of its endpoints: another has its place.
   void set_quiet(bool quiet);
+  // On trial its answers are looked at: errors count against it, and are not yet the last word.
+  void set_on_trial(bool on_trial) { on_trial_ = on_trial; }
+  bool on_trial() const { return on_trial_; }
   // What it said last that it serves; nullopt: nothing yet.
   const std::optional<jina::EndpointsProto>& discovered() const { return discovered_; }
   // It gets no more calls: what is in flight ends, then the connection, for good.
@@ -118,6 +121,7 @@ class Replica {
   std::int64_t process_ = 0;  // the last one that the supervisor named
   std::uint64_t connections_ = 0;
   bool quiet_ = false;
+  bool on_trial_ = false;
   bool released_ = false;
   std::optional<jina::EndpointsProto> discovered_;
   std::size_t in_flight_ = 0;

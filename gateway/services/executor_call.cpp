@@ -153,6 +153,8 @@ void ExecutorCall::leave_replica(Balancer::End how, std::string_view what) {
 void ExecutorCall::on_done(const absl::Status& status) {
   timeout_.cancel();
   if (!status.ok()) return failed(status);
+  const bool doubted = try_.replica->on_trial() && answer_is_error();
+  if (doubted && tries_elsewhere()) return retry();
   leave_replica(Balancer::End::Answered);
   kept_.release();
   on_answered();
@@ -178,8 +180,25 @@ void ExecutorCall::failed(const absl::Status& status) {
   const RetryVerdict verdict =
       retry_.failed({status.code(), unseen}, now, deadline_, balancer().budget());
   if (verdict != RetryVerdict::Retry) return give_up(status, verdict);
-  balancer().count_retry();
   last_failure_ = status;
+  retry();
+}
+
+// The process that it is to replace may well do what this one does not.
+bool ExecutorCall::tries_elsewhere() {
+  Replica& on_trial = *try_.replica;
+  on_trial.stats().count_error();
+  const RetryPolicy::Failure failure{.code = absl::StatusCode::kUnavailable};
+  const RetryVerdict verdict = retry_.failed(failure, Clock::now(), deadline_, balancer().budget());
+  if (verdict != RetryVerdict::Retry) return false;
+  failed_.push_back({&on_trial, try_.connection});
+  last_failure_ = core::error(failure.code, "a new process on trial answered with an error");
+  leave_replica(Balancer::End::Answered);
+  return true;
+}
+
+void ExecutorCall::retry() {
+  balancer().count_retry();
   request_ = take_request();
   on_retry();
   attempt(Turn::InLine);

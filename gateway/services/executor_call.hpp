@@ -57,6 +57,8 @@ class ExecutorCall : protected ClientCall {
   virtual void on_retry() = 0;
   virtual void on_answered() = 0;
   virtual void on_failed(const absl::Status& why) = 0;
+  // Does what on_reply() brought say that the executor failed? Asked of processes on trial only.
+  virtual bool answer_is_error() const { return false; }
 
   Asker asker() const { return asker_; }
   ServiceContext& context() { return context_; }
@@ -90,6 +92,9 @@ class ExecutorCall : protected ClientCall {
   void set_timeout(std::optional<Clock::time_point> when);
   void on_timeout();
   void failed(const absl::Status& status);
+  // A process on trial answered with an error: counts it, and asks another if that may be.
+  bool tries_elsewhere();
+  void retry();
   void give_up(absl::Status status, RetryVerdict verdict);
   bool cause_missing() const;
   // Ends the call with what is known by now.

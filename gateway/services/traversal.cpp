@@ -63,6 +63,11 @@ void Traversal::perform(Route::Step step) {
   }
 }
 
+bool Traversal::answer_is_error() const {
+  const auto view = wire::scan_data_request(answer_ ? wire::payload(*answer_) : "");
+  return !view.ok() || view->is_error();
+}
+
 void Traversal::on_answered() {
   if (!answer_) {
     return end(

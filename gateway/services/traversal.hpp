@@ -37,6 +37,7 @@ class Traversal final : private ExecutorCall {
   void on_retry() override { answer_.reset(); }
   void on_answered() override;
   void on_failed(const absl::Status& why) override { end(why); }
+  bool answer_is_error() const override;
   void end(absl::StatusOr<std::string> result);
 
   Done done_;

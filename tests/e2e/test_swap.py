@@ -223,6 +223,19 @@ class BrokenVersion(unittest.TestCase):
     def test_of_another_abi(self):
         self.roll_back("wrong-major", "refused: ")
 
+    def test_that_answers_its_calls_with_errors(self):
+        self.roll_back("throws", "of its first 5 calls 5 failed", 'idempotent = ["*"]')
+
+    def test_whose_errors_may_not_be_tried_again_costs_a_handful(self):
+        with Swapped("identifies").wait_ready() as flow, Load(flow) as load:
+            load.wait_more()
+            before = flow.replica()["pid"]
+            flow.put("throws")
+            flow.wait_refused("of its first 5 calls 5 failed")
+            load.wait_more(0)
+            self.assertEqual(flow.replica()["pid"], before)
+            self.assertEqual(load.failures, ["std::runtime_error: thrown on purpose"] * 5)
+
     def test_that_crashes_with_its_first_call_costs_that_one_alone(self):
         with Swapped("identifies").wait_ready() as flow, Load(flow) as load:
             load.wait_more()

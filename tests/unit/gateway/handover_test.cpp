@@ -27,6 +27,22 @@ TEST(Trial, IsLostWhenMoreFailsThanIsAnswered) {
   EXPECT_EQ(judge_trial({limits::kTrialCalls, limits::kTrialCalls + 1}, 0s), TrialVerdict::Failed);
 }
 
+TEST(Trial, IsLostWhenMostAnswersAreErrorsButNotByAFew) {
+  EXPECT_EQ(judge_trial({4, 0, 4}, 0s), TrialVerdict::GoesOn) << "they may be the callers' doing";
+  EXPECT_EQ(judge_trial({5, 0, 5}, 0s), TrialVerdict::Failed);
+  EXPECT_EQ(judge_trial({10, 0, 5}, 0s), TrialVerdict::GoesOn);
+  EXPECT_EQ(judge_trial({limits::kTrialCalls, 0, limits::kTrialCalls / 2}, 0s),
+            TrialVerdict::Passed);
+}
+
+TEST(Trial, IsLostWhenTimeHasPassedAndMostAnswersWereErrors) {
+  EXPECT_EQ(judge_trial({2, 0, 2}, limits::kTrialTime - 1ns), TrialVerdict::GoesOn);
+  EXPECT_EQ(judge_trial({2, 0, 2}, limits::kTrialTime), TrialVerdict::Failed);
+  EXPECT_EQ(judge_trial({2, 0, 1}, limits::kTrialTime), TrialVerdict::Passed);
+}
+
+TEST(Trial, TrustDoesNotGrowByErrors) { EXPECT_EQ(trial_calls_max({4, 0, 4}), 1U); }
+
 TEST(Trial, OneCallFindsOutAVersionThatBreaks) {
   EXPECT_EQ(trial_calls_max({0, 0}), 1U);
   EXPECT_EQ(trial_calls_max({1, 0}), 2U);

@@ -136,6 +136,24 @@ TEST_F(LivenessTest, IsHungWhenAHeartbeatIsNotAnsweredInTime) {
   EXPECT_THAT(liveness_.status().reason, HasSubstr("no answer to a heartbeat for 250 ms"));
 }
 
+TEST_F(LivenessTest, DoesNotExplainAMissedHeartbeatByTheHangOfTheProcessBefore) {
+  ReplicaStatus said = word(ReplicaState::Hung, "a call made no progress", 7);
+  said.stacks = {"thread 8:", "#0 lock()"};
+  liveness_.supervised(said, at(1ms));
+  EXPECT_EQ(liveness_.status().stacks, said.stacks);
+
+  said = word(ReplicaState::Ready, "process 9 serves", 9);
+  said.stacks = {"thread 8:", "#0 lock()"};
+  liveness_.supervised(said, at(2ms));
+  become_ready(3ms);
+  EXPECT_EQ(liveness_.status().stacks, said.stacks) << "of its last hang";
+  liveness_.tick(at(3ms));
+  liveness_.tick(at(253ms));
+
+  ASSERT_EQ(liveness_.status().state, ReplicaState::Hung);
+  EXPECT_TRUE(liveness_.status().stacks.empty());
+}
+
 TEST_F(LivenessTest, ThatHungIsReadyAgainAtTheFirstSignOfLife) {
   become_ready(0ms);
   liveness_.tick(at(0ms));

@@ -224,12 +224,12 @@ absl::Status ExecutorCall::failure() const {
     if (!story.empty()) story += "; then ";
     story += fmt::format("{} was lost with the request: {}", loss.name,
                          word != nullptr ? word->reason : loss.why);
-    if (word != nullptr) {
+    if (word != nullptr && word->state != core::ReplicaState::Ready) {
       const ReplicaView view{loss.name, loss.address, *word};
       for (std::string& line : gateway::evidence(view)) evidence.push_back(std::move(line));
     } else {
       evidence.push_back(fmt::format("{} at {} was lost with the request: {}\n", loss.name,
-                                     loss.address, loss.why));
+                                     loss.address, word != nullptr ? word->reason : loss.why));
     }
   }
   const std::string_view why_not = words(verdict_);

@@ -172,6 +172,21 @@ TEST_F(RetryTest, AnyOtherMayHaveRunAndSaysWhyItIsLost) {
   EXPECT_FALSE(has(1 - first, "1"));
 }
 
+TEST_F(RetryTest, TheCauseMayComeWithWordOfTheProcessThatHasTakenOver) {
+  make(2);
+  Asked& asked = ask("1");
+  const std::uint32_t first = wait_call("1");
+  const std::int64_t pid = flow_->executors().replicas(0)[first]->pid();
+  flow_->kill(first);
+  flow_->wait("the connection to break",
+              [&] { return !flow_->executors().replicas(0)[first]->ready(); });
+  flow_->say(first, flow::v1::READY, 4712, "serves in its place", {pid, "it was killed"});
+  wait_end(asked);
+  EXPECT_THAT(asked.text(),
+              HasSubstr(fmt::format("a/rep-{} was lost with the request: it was killed;", first)));
+  EXPECT_THAT(stacks(asked).at(0), HasSubstr("was lost with the request: it was killed"));
+}
+
 TEST_F(RetryTest, TheCauseIsNotWaitedForForEver) {
   make(2);
   Asked& asked = ask("1");

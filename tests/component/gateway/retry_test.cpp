@@ -333,7 +333,9 @@ TEST_F(RetryTest, NobodyWaitsForWhatIsNotComing) {
   flow_->wait("it to be known", [&] { return !flow_->executors().replicas(0)[0]->ready(); });
   Asked& asked = ask("1");
   EXPECT_TRUE(asked.over());
-  EXPECT_THAT(asked.text(), testing::StartsWith("failed to connect to all addresses |Gateway: "));
+  EXPECT_THAT(asked.text(),
+              testing::StartsWith("failed to connect to all addresses; last error: a/rep-0 is "
+                                  "FAILED: will not be started again |Gateway: "));
 }
 
 TEST_F(RetryTest, WhoWaitsHearsAtOnceThatNothingIsComing) {

@@ -115,6 +115,7 @@ class FlowOfFakes {
   // One executor "a" with replicas, of which the test speaks as the supervisor would.
   struct Replicas {
     std::uint32_t count;
+    bool awaited = true;  // are they ready before anything else happens?
   };
   explicit FlowOfFakes(Replicas replicas, const std::function<void(core::FlowConfig&)>& edit = {}) {
     core::ExecutorConfig executor;
@@ -125,6 +126,7 @@ class FlowOfFakes {
     world_ = std::make_unique<World>(*this);
     fakes.resize(replicas.count);
     for (std::uint32_t i = 0; i < replicas.count; ++i) start_process(i, 100 + i);
+    if (!replicas.awaited) return;
     wait("the replicas to be ready",
          [&] { return std::ranges::all_of(executors().replicas(0), &Replica::ready); });
   }

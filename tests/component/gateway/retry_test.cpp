@@ -338,6 +338,16 @@ TEST_F(RetryTest, NobodyWaitsForWhatIsNotComing) {
                                   "FAILED: will not be started again |Gateway: "));
 }
 
+TEST_F(RetryTest, AGatewayThatHasJustStartedWaitsForItsFirstConnection) {
+  flow_ = std::make_unique<FlowOfFakes>(FlowOfFakes::Replicas{.count = 1, .awaited = false});
+  ASSERT_FALSE(flow_->executors().replicas(0)[0]->ready());
+  Asked& asked = ask("1");
+  EXPECT_FALSE(asked.over());
+  echo("1");
+  wait_end(asked);
+  EXPECT_TRUE(asked.ends[0].ok()) << asked.status();
+}
+
 TEST_F(RetryTest, WhoWaitsHearsAtOnceThatNothingIsComing) {
   make(1);
   die(0, "killed; restart 1 of 5");

@@ -20,7 +20,11 @@ Balancer::Balancer(Loop& loop, core::Logger log, Bounds bounds,
       replicas_(replicas),
       for_next_call_(std::move(for_next_call)),
       seen_(replicas.size()),
-      ejections_(replicas.size()) {}
+      ejections_(replicas.size()) {
+  // Who takes over from a gateway that died has callers before it has connections: its replicas
+  // count as lost just now, not as never seen.
+  for (Seen& seen : seen_) seen.lost = Clock::now();
+}
 
 // ---- choosing -----------------------------------------------------------------------------------
 

@@ -107,7 +107,7 @@ class Balancer {
     bool ready = false;
     const Replica* who = nullptr;
     std::uint64_t connection = 0;
-    std::optional<Clock::time_point> lost;  // when it was ready last
+    std::optional<Clock::time_point> lost;  // when it was ready last, or we began to look
   };
 
   void look(Clock::time_point now);

@@ -174,6 +174,7 @@ void Replica::update(const flow::v1::ReplicaUpdate& update) {
   stats_.process(update.pid());
   supervised_ = true;
   remember(word);
+  if (update.has_ended()) remember(update.ended(), word);
   liveness_.supervised(word, now());
   set_address(update.tcp_address(), dial);
   if (liveness_.worth_connecting()) connect_soon(Clock::duration::zero());
@@ -187,6 +188,15 @@ void Replica::remember(const ReplicaStatus& word) {
   if (process_ == 0) return;
   std::erase_if(ends_, [&](const End& end) { return end.pid == process_; });
   ends_.push_back({process_, word});
+  if (ends_.size() > limits::kEndsRemembered) ends_.pop_front();
+}
+
+// One that was replaced as it died, or while it was to replace another, had no update of its own.
+void Replica::remember(const flow::v1::EndedProcess& ended, const ReplicaStatus& word) {
+  if (end_of(ended.pid()) != nullptr) return;
+  ReplicaStatus end = word;
+  end.reason = ended.cause();
+  ends_.push_back({ended.pid(), std::move(end)});
   if (ends_.size() > limits::kEndsRemembered) ends_.pop_front();
 }
 

@@ -89,6 +89,7 @@ class Replica {
 
   static Now now();
   void remember(const ReplicaStatus& word);
+  void remember(const flow::v1::EndedProcess& ended, const ReplicaStatus& word);
   void connect_soon(Clock::duration delay);
   void connect();
   void on_connected(Socket socket);

@@ -142,6 +142,7 @@ void Connection::close(absl::Status why) {
   error_code ignored;  // the socket is gone either way
   socket_.close(ignored);
   boost::asio::post(loop_.io(), [keep = self(), why = std::move(why)] {
+    if (!keep->session_) return;  // abandoned meanwhile
     keep->session_->disconnected(why);
     // The session's streams may hold on to others: they go before the owner hears of it.
     keep->session_.reset();

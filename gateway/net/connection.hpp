@@ -37,8 +37,7 @@ class Connection final : public Flushable, public OutputSignal {
   void close(absl::Status why);
   // The peer is known to be dead: takes what it had sent, then closes.
   void close_after_reading(absl::Status why);
-  // For the owner's destructor, when the loop no longer runs: everything ends here and now, and
-  // on_closed is not called.
+  // For the owner's destructor: everything ends here and now, and on_closed is not called.
   void abandon();
 
  private:

@@ -15,6 +15,9 @@ namespace limits = core::limits;
 
 namespace {
 
+// Each is a sentence, and all of them travel in a header of a bounded size.
+constexpr std::size_t kReplicasInWords = 4;
+
 // Is it the replica's fault that a call came to this end? A deadline that its caller chose short is
 // not, nor is what depends on the request.
 Balancer::End end_of_failure(absl::StatusCode code, Clock::duration took) {
@@ -85,9 +88,7 @@ void ExecutorCall::wait(Balancer::Lack lack, Clock::time_point now) {
     patience = balancer().comeback(now);
   }
   if (!patience) {
-    return give_up(last_failure_.value_or(core::error(absl::StatusCode::kUnavailable,
-                                                      "failed to connect to all addresses")),
-                   RetryVerdict::NoOtherReplica);
+    return give_up(last_failure_.value_or(nobody_ready()), RetryVerdict::NoOtherReplica);
   }
   if (!place_.waiting()) balancer().wait(place_, [this] { attempt(Turn::Mine); });
   timeout_.set(context_.loop.alarms(), std::min(*patience, deadline_.value_or(*patience)),
@@ -243,12 +244,12 @@ absl::Status ExecutorCall::failure() const {
     if (!story.empty()) story += "; then ";
     story += fmt::format("{} was lost with the request: {}", loss.name,
                          word != nullptr ? word->reason : loss.why);
-    if (word != nullptr) {
+    if (word != nullptr && word->state != core::ReplicaState::Ready) {
       const ReplicaView view{loss.name, loss.address, *word};
       for (std::string& line : gateway::evidence(view)) evidence.push_back(std::move(line));
     } else {
       evidence.push_back(fmt::format("{} at {} was lost with the request: {}\n", loss.name,
-                                     loss.address, loss.why));
+                                     loss.address, word != nullptr ? word->reason : loss.why));
     }
   }
   const std::string_view why_not = words(verdict_);
@@ -275,6 +276,21 @@ absl::Status ExecutorCall::in_words(const absl::Status& status, std::string_view
       return core::error(status.code(),
                          fmt::format("executor \"{}\": {}", executor_name(), detail));
   }
+}
+
+// In the words that a gRPC client has for it, which say why behind the same beginning.
+absl::Status ExecutorCall::nobody_ready() const {
+  std::string text = "failed to connect to all addresses; last error: ";
+  const std::vector<ReplicaView> replicas = context_.executors.view_of(executor_).replicas;
+  for (std::size_t i = 0; i < replicas.size() && i < kReplicasInWords; ++i) {
+    const auto& [name, address, status] = replicas[i];
+    text += fmt::format("{}{} is {}: {}", i == 0 ? "" : "; ", name, core::name(status.state),
+                        status.reason);
+  }
+  if (replicas.size() > kReplicasInWords) {
+    text += fmt::format("; and {} more", replicas.size() - kReplicasInWords);
+  }
+  return core::error(absl::StatusCode::kUnavailable, text);
 }
 
 absl::Status ExecutorCall::no_room() const {

@@ -101,6 +101,7 @@ class ExecutorCall : protected ClientCall {
   void fail();
   absl::Status failure() const;
   absl::Status in_words(const absl::Status& status, std::string_view detail) const;
+  absl::Status nobody_ready() const;
   absl::Status no_room() const;
 
   ServiceContext& context_;

@@ -52,6 +52,10 @@ flow::v1::ReplicaUpdate replica_update(const core::FlowConfig& config, const Rep
   update.set_unix_path(plan.unix_path);
   for (const std::string& line : status.stacks) update.add_stacks(line);
   update.set_note(status.note);
+  if (status.ended.pid != 0) {
+    update.mutable_ended()->set_pid(status.ended.pid);
+    update.mutable_ended()->set_cause(status.ended.cause);
+  }
   if (status.successor != 0) {
     update.mutable_successor()->set_pid(status.successor);
     update.mutable_successor()->set_unix_path(plan.beside_path);

@@ -279,6 +279,7 @@ Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& e
       } else if (!child.failure.empty()) {
         cause += ": " + child.failure;
       }
+      set_ended(child, {pid, cause});
       const bool clean = exit.clean() && !child.overdue && child.hang.empty();
       if (!adopt_successor(now, child, cause)) {
         decide(now, child, clean ? ExitKind::Clean : ExitKind::Failure, healthy_for, cause);
@@ -443,12 +444,16 @@ void FlowState::set_stacks(Child& child, const std::vector<std::string>& stacks)
   for (const std::size_t replica : replicas_of(child)) replicas_[replica].stacks = stacks;
 }
 
+void FlowState::set_ended(const Child& child, const EndedProcess& ended) {
+  for (const std::size_t replica : replicas_of(child)) replicas_[replica].ended = ended;
+}
+
 void FlowState::set_replica(Moment now, std::size_t replica, ReplicaState state, std::string reason,
                             pid_t pid) {
   ReplicaStatus& status = replicas_[replica];
   const auto since = status.state == state && status.pid == pid ? status.since : now.wall;
-  const ReplicaStatus changed{state,         std::move(reason), since,      pid,
-                              status.stacks, status.successor,  status.note};
+  const ReplicaStatus changed{state,         std::move(reason), since,       pid,
+                              status.stacks, status.successor,  status.note, status.ended};
   if (status == changed) return;
   status = changed;
   act(action::Publish{replica});

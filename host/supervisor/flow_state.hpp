@@ -28,6 +28,13 @@
 namespace flow::host {
 
 // What the supervisor knows of one replica; docs/states.md has the transitions.
+// How a process ended: "process 4711 was killed by signal 9 (SIGKILL) at ...".
+struct EndedProcess {
+  pid_t pid = 0;  // 0: there was none
+  std::string cause;
+  bool operator==(const EndedProcess&) const = default;
+};
+
 struct ReplicaStatus {
   core::ReplicaState state = core::ReplicaState::Starting;
   std::string reason;  // a sentence without a full stop
@@ -39,6 +46,8 @@ struct ReplicaStatus {
   pid_t successor = 0;
   // What is to be known of one that serves: how replacing it goes, or went wrong. Empty: nothing.
   std::string note = {};
+  // The last process that ended, whatever has taken its place: requests may have been lost with it.
+  EndedProcess ended = {};
   bool operator==(const ReplicaStatus&) const = default;
 };
 
@@ -231,6 +240,7 @@ class FlowState {
   void kill_all(Moment now, int status);
 
   void set_stacks(Child& child, const std::vector<std::string>& stacks);
+  void set_ended(const Child& child, const EndedProcess& ended);
   void set_replica(Moment now, std::size_t replica, core::ReplicaState state, std::string reason,
                    pid_t pid);
   void set_replicas(Moment now, const Child& child, core::ReplicaState state,

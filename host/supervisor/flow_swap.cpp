@@ -285,6 +285,8 @@ void FlowState::on_beside_exited(Moment now, Child& child, const ProcessExit& ex
   if (!child.swap || child.swap->pid == 0) return;  // given up on
   const Swap swap = *child.swap;
   child.swap->pid = 0;
+  set_ended(child, {swap.pid, describe(swap.pid, exit, now.wall)});
+  for (const std::size_t replica : replicas_of(child)) act(action::Publish{replica});
   if (phase_ == Phase::Running && swap.underway()) {
     std::string why = fmt::format("process {} {}{}", swap.pid, describe(exit), crash.clause());
     if (!swap.failure.empty()) {

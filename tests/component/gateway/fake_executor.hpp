@@ -115,6 +115,7 @@ class FlowOfFakes {
   // One executor "a" with replicas, of which the test speaks as the supervisor would.
   struct Replicas {
     std::uint32_t count;
+    bool awaited = true;  // are they ready before anything else happens?
   };
   explicit FlowOfFakes(Replicas replicas, const std::function<void(core::FlowConfig&)>& edit = {}) {
     core::ExecutorConfig executor;
@@ -125,6 +126,7 @@ class FlowOfFakes {
     world_ = std::make_unique<World>(*this);
     fakes.resize(replicas.count);
     for (std::uint32_t i = 0; i < replicas.count; ++i) start_process(i, 100 + i);
+    if (!replicas.awaited) return;
     wait("the replicas to be ready",
          [&] { return std::ranges::all_of(executors().replicas(0), &Replica::ready); });
   }
@@ -137,7 +139,7 @@ class FlowOfFakes {
   void kill(std::uint32_t replica) { fakes[replica].reset(); }
   // What the supervisor says of it.
   void say(std::uint32_t replica, flow::v1::ReplicaState state, std::int64_t pid,
-           const std::string& reason) {
+           const std::string& reason, const std::pair<std::int64_t, std::string>& ended = {}) {
     flow::v1::ReplicaUpdate update;
     update.set_executor("a");
     update.set_replica(replica);
@@ -146,6 +148,10 @@ class FlowOfFakes {
     update.set_reason(reason);
     if (fakes[replica]) addresses_[replica] = fmt::format("127.0.0.1:{}", fakes[replica]->port());
     update.set_tcp_address(addresses_[replica]);
+    if (ended.first != 0) {
+      update.mutable_ended()->set_pid(ended.first);
+      update.mutable_ended()->set_cause(ended.second);
+    }
     executors().update(update);
   }
   Executors& executors() { return world_->executors; }

@@ -172,6 +172,21 @@ TEST_F(RetryTest, AnyOtherMayHaveRunAndSaysWhyItIsLost) {
   EXPECT_FALSE(has(1 - first, "1"));
 }
 
+TEST_F(RetryTest, TheCauseMayComeWithWordOfTheProcessThatHasTakenOver) {
+  make(2);
+  Asked& asked = ask("1");
+  const std::uint32_t first = wait_call("1");
+  const std::int64_t pid = flow_->executors().replicas(0)[first]->pid();
+  flow_->kill(first);
+  flow_->wait("the connection to break",
+              [&] { return !flow_->executors().replicas(0)[first]->ready(); });
+  flow_->say(first, flow::v1::READY, 4712, "serves in its place", {pid, "it was killed"});
+  wait_end(asked);
+  EXPECT_THAT(asked.text(),
+              HasSubstr(fmt::format("a/rep-{} was lost with the request: it was killed;", first)));
+  EXPECT_THAT(stacks(asked).at(0), HasSubstr("was lost with the request: it was killed"));
+}
+
 TEST_F(RetryTest, TheCauseIsNotWaitedForForEver) {
   make(2);
   Asked& asked = ask("1");
@@ -318,7 +333,19 @@ TEST_F(RetryTest, NobodyWaitsForWhatIsNotComing) {
   flow_->wait("it to be known", [&] { return !flow_->executors().replicas(0)[0]->ready(); });
   Asked& asked = ask("1");
   EXPECT_TRUE(asked.over());
-  EXPECT_THAT(asked.text(), testing::StartsWith("failed to connect to all addresses |Gateway: "));
+  EXPECT_THAT(asked.text(),
+              testing::StartsWith("failed to connect to all addresses; last error: a/rep-0 is "
+                                  "FAILED: will not be started again |Gateway: "));
+}
+
+TEST_F(RetryTest, AGatewayThatHasJustStartedWaitsForItsFirstConnection) {
+  flow_ = std::make_unique<FlowOfFakes>(FlowOfFakes::Replicas{.count = 1, .awaited = false});
+  ASSERT_FALSE(flow_->executors().replicas(0)[0]->ready());
+  Asked& asked = ask("1");
+  EXPECT_FALSE(asked.over());
+  echo("1");
+  wait_end(asked);
+  EXPECT_TRUE(asked.ends[0].ok()) << asked.status();
 }
 
 TEST_F(RetryTest, WhoWaitsHearsAtOnceThatNothingIsComing) {

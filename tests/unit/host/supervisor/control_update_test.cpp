@@ -37,5 +37,15 @@ TEST(ReplicaUpdate, StatesHaveTheSameNamesOnBothSides) {
   }
 }
 
+TEST(ReplicaUpdate, OfTheLastProcessThatEndedIsThereIfOneDid) {
+  const auto config = test_config({test_executor("a")});
+  ReplicaStatus status{core::ReplicaState::Ready, "serving", {}, 8};
+  EXPECT_FALSE(replica_update(config, {}, status).has_ended());
+  status.ended = {7, "process 7 was killed by signal 9 (SIGKILL)"};
+  const auto update = replica_update(config, {}, status);
+  EXPECT_EQ(update.ended().pid(), 7);
+  EXPECT_EQ(update.ended().cause(), "process 7 was killed by signal 9 (SIGKILL)");
+}
+
 }  // namespace
 }  // namespace flow::host

@@ -199,8 +199,11 @@ TEST_F(FlowSwap, ARefusedFileIsShownAndNothingIsStarted) {
 TEST_F(FlowSwap, WhenTheOldOneDiesMeanwhileTheNewOneIsItsRestart) {
   begin(kA);
   const pid_t successor = flow.beside[kA];
+  const pid_t old = flow.pids[kA];
   flow.crash(kA);
   EXPECT_EQ(flow.pids[kA], successor);
+  EXPECT_EQ(replica(0).ended.pid, old);
+  EXPECT_THAT(replica(0).ended.cause, HasSubstr("was killed by signal"));
   EXPECT_EQ(replica(0).state, ReplicaState::Starting);
   EXPECT_THAT(replica(0).reason, HasSubstr("is starting in its place"));
   EXPECT_EQ(flow.spawns[kA], 2) << "no third one";
@@ -219,6 +222,28 @@ TEST_F(FlowSwap, WhenTheOldOneDiesBeforeCallsHaveMovedTheNewOneServes) {
   EXPECT_EQ(replica(0).pid, successor);
   EXPECT_EQ(replica(0).successor, 0);
   EXPECT_TRUE(flow.replaced.at(0).done);
+}
+
+TEST_F(FlowSwap, OfWhatTheNewOneDiedIsToldToThoseWhoseRequestsItHad) {
+  begin(kA);
+  flow.notify_beside(kA, kReady);
+  const pid_t successor = flow.beside[kA];
+  flow.published.clear();
+  flow.exit_beside(kA, {How::Killed, SIGSEGV});
+  EXPECT_EQ(replica(0).ended.pid, successor);
+  EXPECT_THAT(replica(0).ended.cause, HasSubstr("was killed by signal 11 (SIGSEGV)"));
+  EXPECT_THAT(flow.published, Contains(0));
+}
+
+TEST_F(FlowSwap, OfWhatTheOldOneDiedWhileItDrainedIsToldToo) {
+  const pid_t old = flow.pids[kA];
+  begin(kA);
+  move(kA, "a/rep-0");
+  flow.published.clear();
+  flow.exit_beside(kA, {How::Killed, SIGSEGV});
+  EXPECT_EQ(replica(0).ended.pid, old);
+  EXPECT_EQ(replica(0).state, ReplicaState::Ready);
+  EXPECT_THAT(flow.published, Contains(0));
 }
 
 TEST_F(FlowSwap, WhenTheNewOneDiesAfterItHasTakenOverItIsRestarted) {

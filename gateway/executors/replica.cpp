@@ -134,9 +134,9 @@ bool Replica::coming_back() const {
   }
 }
 
-const ReplicaStatus* Replica::end_of(std::int64_t pid) const {
-  const auto found = std::ranges::find(ends_, pid, &End::pid);
-  return found == ends_.end() ? nullptr : &found->word;
+const ProcessEnd* Replica::end_of(std::int64_t pid) const {
+  const auto found = std::ranges::find(ends_, pid, &ProcessEnd::pid);
+  return found == ends_.end() ? nullptr : &*found;
 }
 
 void Replica::set_note(std::string note) {
@@ -173,30 +173,16 @@ void Replica::update(const flow::v1::ReplicaUpdate& update) {
       update.note()};
   stats_.process(update.pid());
   supervised_ = true;
-  remember(word);
-  if (update.has_ended()) remember(update.ended(), word);
+  if (update.has_ended()) remember(update.ended());
   liveness_.supervised(word, now());
   set_address(update.tcp_address(), dial);
   if (liveness_.worth_connecting()) connect_soon(Clock::duration::zero());
   changed();
 }
 
-// An update about a process that is over has no pid: it is the last one's.
-void Replica::remember(const ReplicaStatus& word) {
-  if (word.pid != 0) process_ = word.pid;
-  if (word.state != core::ReplicaState::Backoff && word.state != core::ReplicaState::Failed) return;
-  if (process_ == 0) return;
-  std::erase_if(ends_, [&](const End& end) { return end.pid == process_; });
-  ends_.push_back({process_, word});
-  if (ends_.size() > limits::kEndsRemembered) ends_.pop_front();
-}
-
-// One that was replaced as it died, or while it was to replace another, had no update of its own.
-void Replica::remember(const flow::v1::EndedProcess& ended, const ReplicaStatus& word) {
+void Replica::remember(const flow::v1::EndedProcess& ended) {
   if (end_of(ended.pid()) != nullptr) return;
-  ReplicaStatus end = word;
-  end.reason = ended.cause();
-  ends_.push_back({ended.pid(), std::move(end)});
+  ends_.push_back({ended.pid(), ended.cause(), {ended.stacks().begin(), ended.stacks().end()}});
   if (ends_.size() > limits::kEndsRemembered) ends_.pop_front();
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/config.hpp"
 #include "core/log.hpp"
@@ -21,6 +22,13 @@
 #include "jina.pb.h"
 
 namespace flow::gateway {
+
+// How one of a replica's processes ended, by its supervisor.
+struct ProcessEnd {
+  std::int64_t pid = 0;
+  std::string cause;
+  std::vector<std::string> stacks;  // of its crash or hang
+};
 
 // One executor replica: the multiplexed connection to it, kept up while there is somebody to talk
 // to, and the performing of what Liveness decides. Confined to its loop.
@@ -67,7 +75,7 @@ class Replica {
   // Another number for each connection.
   std::uint64_t connection() const { return connections_; }
   // What the supervisor said of the end of one of its last processes; nullptr: nothing.
-  const ReplicaStatus* end_of(std::int64_t pid) const;
+  const ProcessEnd* end_of(std::int64_t pid) const;
   // Takes the place of the reason while it is ready; empty: nothing special.
   void set_note(std::string note);
   ReplicaView view() const;
@@ -88,8 +96,7 @@ class Replica {
   class WatchCall;
 
   static Now now();
-  void remember(const ReplicaStatus& word);
-  void remember(const flow::v1::EndedProcess& ended, const ReplicaStatus& word);
+  void remember(const flow::v1::EndedProcess& ended);
   void connect_soon(Clock::duration delay);
   void connect();
   void on_connected(Socket socket);
@@ -114,12 +121,7 @@ class Replica {
   ReplicaStatus published_;
   std::string note_;
   bool supervised_ = false;
-  struct End {
-    std::int64_t pid = 0;
-    ReplicaStatus word;
-  };
-  std::deque<End> ends_;      // of its last processes, bounded
-  std::int64_t process_ = 0;  // the last one that the supervisor named
+  std::deque<ProcessEnd> ends_;  // of its last processes, bounded
   std::uint64_t connections_ = 0;
   bool quiet_ = false;
   bool on_trial_ = false;

@@ -105,8 +105,12 @@ std::vector<std::string> evidence(const ReplicaView& replica) {
   std::vector<std::string> lines = {fmt::format("{} at {} is {} since {}: {}\n", replica.name,
                                                 replica.address, core::name(status.state),
                                                 core::utc_text(status.since), status.reason)};
-  for (const std::string& line : status.stacks) lines.push_back(fmt::format("  {}\n", line));
+  add_stacks(status.stacks, lines);
   return lines;
+}
+
+void add_stacks(const std::vector<std::string>& stacks, std::vector<std::string>& to) {
+  for (const std::string& line : stacks) to.push_back(fmt::format("  {}\n", line));
 }
 
 std::string status_json(const jina::StatusProto& status) {

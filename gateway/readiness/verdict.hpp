@@ -65,6 +65,8 @@ std::shared_ptr<const Verdict> judge(const FlowView& flow);
 // Entries of `stacks`: where a replica stands and since when, with the reason, then a line for each
 // of what its supervisor knows about its crash or hang.
 std::vector<std::string> evidence(const ReplicaView& replica);
+// Those lines, as they stand behind another.
+void add_stacks(const std::vector<std::string>& stacks, std::vector<std::string>& to);
 
 // What a caller is told whose request could not reach an executor: the reference's words, because
 // existing clients look for them.

@@ -240,17 +240,13 @@ absl::Status ExecutorCall::failure() const {
   std::string story;
   std::vector<std::string> evidence;
   for (const Loss& loss : losses_) {
-    const ReplicaStatus* word = place_of(loss).end_of(loss.pid);
+    const ProcessEnd* end = place_of(loss).end_of(loss.pid);
+    const std::string& why = end != nullptr ? end->cause : loss.why;
     if (!story.empty()) story += "; then ";
-    story += fmt::format("{} was lost with the request: {}", loss.name,
-                         word != nullptr ? word->reason : loss.why);
-    if (word != nullptr && word->state != core::ReplicaState::Ready) {
-      const ReplicaView view{loss.name, loss.address, *word};
-      for (std::string& line : gateway::evidence(view)) evidence.push_back(std::move(line));
-    } else {
-      evidence.push_back(fmt::format("{} at {} was lost with the request: {}\n", loss.name,
-                                     loss.address, word != nullptr ? word->reason : loss.why));
-    }
+    story += fmt::format("{} was lost with the request: {}", loss.name, why);
+    evidence.push_back(
+        fmt::format("{} at {} was lost with the request: {}\n", loss.name, loss.address, why));
+    if (end != nullptr) add_stacks(end->stacks, evidence);
   }
   const std::string_view why_not = words(verdict_);
   if (!why_not.empty()) {

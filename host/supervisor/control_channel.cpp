@@ -55,6 +55,7 @@ flow::v1::ReplicaUpdate replica_update(const core::FlowConfig& config, const Rep
   if (status.ended.pid != 0) {
     update.mutable_ended()->set_pid(status.ended.pid);
     update.mutable_ended()->set_cause(status.ended.cause);
+    for (const std::string& line : status.ended.stacks) update.mutable_ended()->add_stacks(line);
   }
   if (status.successor != 0) {
     update.mutable_successor()->set_pid(status.successor);

@@ -253,24 +253,25 @@ Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& e
   const pid_t pid = std::exchange(child.pid, 0);
   const auto healthy_for =
       child.life == Life::Ready ? now.steady - child.ready_since : std::chrono::nanoseconds(0);
-  const std::string where = crash.clause();
+  const std::string end = describe(pid, exit, now.wall) + crash.clause();
   // What is known of this process stays, because it is killed for that; of those before it goes.
   if (!child.explained) set_stacks(child, crash.lines);
+  set_ended(child, pid, end);
   switch (phase_) {
     case Phase::Starting: {
       child.life = Life::Over;
-      set_replicas(now, child, ReplicaState::Failed, describe(pid, exit, now.wall) + where);
+      set_replicas(now, child, ReplicaState::Failed, end);
       if (!child.failure.empty()) {
         fail_start_of(now, child, child.failure);
       } else {
         fail_start_of(now, child,
-                      fmt::format("its process {} {}{}{}", pid, describe(exit), where,
+                      fmt::format("its process {} {}{}{}", pid, describe(exit), crash.clause(),
                                   child.phase.empty() ? "" : " while " + child.phase));
       }
       break;
     }
     case Phase::Running: {
-      std::string cause = describe(pid, exit, now.wall) + where;
+      std::string cause = end;
       if (!child.hang.empty()) {
         cause += ", because " + child.hang;
       } else if (child.overdue) {
@@ -279,7 +280,7 @@ Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& e
       } else if (!child.failure.empty()) {
         cause += ": " + child.failure;
       }
-      set_ended(child, {pid, cause});
+      set_ended(child, pid, cause);
       const bool clean = exit.clean() && !child.overdue && child.hang.empty();
       if (!adopt_successor(now, child, cause)) {
         decide(now, child, clean ? ExitKind::Clean : ExitKind::Failure, healthy_for, cause);
@@ -289,7 +290,7 @@ Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& e
     }
     case Phase::Stopping: {
       child.life = Life::Over;
-      set_replicas(now, child, ReplicaState::Failed, describe(pid, exit, now.wall) + where);
+      set_replicas(now, child, ReplicaState::Failed, end);
       // Others that fail for a reason of their own are part of the answer to "why did it not
       // start".
       const bool by_itself =
@@ -444,8 +445,11 @@ void FlowState::set_stacks(Child& child, const std::vector<std::string>& stacks)
   for (const std::size_t replica : replicas_of(child)) replicas_[replica].stacks = stacks;
 }
 
-void FlowState::set_ended(const Child& child, const EndedProcess& ended) {
-  for (const std::size_t replica : replicas_of(child)) replicas_[replica].ended = ended;
+// As set_stacks, and with them.
+void FlowState::set_ended(const Child& child, pid_t pid, const std::string& cause) {
+  for (const std::size_t replica : replicas_of(child)) {
+    replicas_[replica].ended = {pid, cause, replicas_[replica].stacks};
+  }
 }
 
 void FlowState::set_replica(Moment now, std::size_t replica, ReplicaState state, std::string reason,

@@ -27,14 +27,15 @@
 
 namespace flow::host {
 
-// What the supervisor knows of one replica; docs/states.md has the transitions.
-// How a process ended: "process 4711 was killed by signal 9 (SIGKILL) at ...".
+// How a process of a replica ended.
 struct EndedProcess {
-  pid_t pid = 0;  // 0: there was none
-  std::string cause;
+  pid_t pid = 0;                      // 0: none has
+  std::string cause{};                // "process 4711 was killed by signal 9 (SIGKILL) at ..."
+  std::vector<std::string> stacks{};  // of its crash or hang
   bool operator==(const EndedProcess&) const = default;
 };
 
+// What the supervisor knows of one replica; docs/states.md has the transitions.
 struct ReplicaStatus {
   core::ReplicaState state = core::ReplicaState::Starting;
   std::string reason;  // a sentence without a full stop
@@ -240,7 +241,7 @@ class FlowState {
   void kill_all(Moment now, int status);
 
   void set_stacks(Child& child, const std::vector<std::string>& stacks);
-  void set_ended(const Child& child, const EndedProcess& ended);
+  void set_ended(const Child& child, pid_t pid, const std::string& cause);
   void set_replica(Moment now, std::size_t replica, core::ReplicaState state, std::string reason,
                    pid_t pid);
   void set_replicas(Moment now, const Child& child, core::ReplicaState state,

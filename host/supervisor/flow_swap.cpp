@@ -285,8 +285,11 @@ void FlowState::on_beside_exited(Moment now, Child& child, const ProcessExit& ex
   if (!child.swap || child.swap->pid == 0) return;  // given up on
   const Swap swap = *child.swap;
   child.swap->pid = 0;
-  set_ended(child, {swap.pid, describe(swap.pid, exit, now.wall)});
-  for (const std::size_t replica : replicas_of(child)) act(action::Publish{replica});
+  const std::string end = describe(swap.pid, exit, now.wall) + crash.clause();
+  for (const std::size_t replica : replicas_of(child)) {
+    replicas_[replica].ended = {swap.pid, end, crash.lines};
+    act(action::Publish{replica});
+  }
   if (phase_ == Phase::Running && swap.underway()) {
     std::string why = fmt::format("process {} {}{}", swap.pid, describe(exit), crash.clause());
     if (!swap.failure.empty()) {
@@ -297,10 +300,16 @@ void FlowState::on_beside_exited(Moment now, Child& child, const ProcessExit& ex
     fail_swap(now, child, why);
   } else if (swap.underway()) {
     note(now, child, "");  // the Flow is stopping: nobody is moved to it any more
-  } else if (swap.stage == Swap::Stage::Leaving && !swap.killed && !exit.clean()) {
+  } else if (!swap.killed && !exit.clean()) {
+    const bool replaced = swap.stage == Swap::Stage::Leaving;
     act(action::Log{action::Log::Level::Warning,
-                    fmt::format("{}: process {}, which was replaced, {}{}", name(child), swap.pid,
-                                describe(exit), crash.clause())});
+                    fmt::format("{}: process {}, which {}, {}{}", name(child), swap.pid,
+                                replaced ? "was replaced" : "was to take over", describe(exit),
+                                crash.clause())});
+    // The gateway gave it up, and may have seen no more than that it was gone.
+    if (!replaced) {
+      note(now, child, fmt::format("{}; {}", replicas_[replicas_of(child).front()].note, end));
+    }
   }
   child.swap.reset();
   if (phase_ == Phase::Stopping) return continue_stop(now);

@@ -85,7 +85,11 @@ class RetryTest : public testing::Test {
   }
   void die(std::uint32_t replica, const std::string& reason) {
     flow_->kill(replica);
-    flow_->say(replica, flow::v1::BACKOFF, 0, reason);
+    tell_end(replica, reason);
+  }
+  void tell_end(std::uint32_t replica, const std::string& reason) {
+    const std::int64_t pid = flow_->executors().replicas(0)[replica]->pid();
+    flow_->say(replica, flow::v1::BACKOFF, 0, reason, {pid, reason});
   }
   void restart(std::uint32_t replica) {
     const Replica& restarted = *flow_->executors().replicas(0)[replica];
@@ -158,7 +162,7 @@ TEST_F(RetryTest, AnyOtherMayHaveRunAndSaysWhyItIsLost) {
   flow_->wait("the connection to break",
               [&] { return !flow_->executors().replicas(0)[first]->ready(); });
   EXPECT_FALSE(asked.over()) << "it waits for the supervisor";
-  flow_->say(first, flow::v1::BACKOFF, 0, "process 100 was killed by signal 9 (SIGKILL)");
+  tell_end(first, "process 100 was killed by signal 9 (SIGKILL)");
   wait_end(asked);
   EXPECT_EQ(asked.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(asked.text(),
@@ -168,7 +172,7 @@ TEST_F(RetryTest, AnyOtherMayHaveRunAndSaysWhyItIsLost) {
                     HasSubstr("not retried: it may have run"),
                     HasSubstr("|Gateway: Communication error with deployment a")));
   ASSERT_EQ(stacks(asked).size(), 1u);
-  EXPECT_THAT(stacks(asked)[0], HasSubstr("is BACKOFF since"));
+  EXPECT_THAT(stacks(asked)[0], HasSubstr("was lost with the request: "));
   EXPECT_FALSE(has(1 - first, "1"));
 }
 
@@ -206,7 +210,7 @@ TEST_F(RetryTest, WhoLeavesWhileTheCauseIsWaitedForHearsNothing) {
   flow_->wait("the connection to break",
               [&] { return !flow_->executors().replicas(0)[first]->ready(); });
   asked_.clear();
-  flow_->say(first, flow::v1::BACKOFF, 0, "killed");
+  tell_end(first, "killed");
   EXPECT_EQ(flow_->context().admission.taken(), 0u);
 }
 

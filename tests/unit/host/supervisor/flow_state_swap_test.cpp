@@ -102,11 +102,26 @@ TEST_F(FlowSwap, OneThatLeavesTooSlowlyIsKilledAndNoLongerWaitedFor) {
 TEST_F(FlowSwap, OneThatCrashesWhileItLeavesIsWorthAWarningWhichSaysWhere) {
   begin(kA);
   move(kA, "a/rep-0");
-  const ReplicaStatus before = replica(0);
+  const pid_t old = flow.beside[kA];
   flow.exit_beside(kA, {How::Killed, SIGSEGV}, {"in liba.so bad()+0x1c", {"fact"}});
-  EXPECT_EQ(replica(0), before) << "it is not the one that serves";
+  EXPECT_EQ(replica(0).state, ReplicaState::Ready) << "it is not the one that serves";
+  EXPECT_THAT(replica(0).stacks, IsEmpty());
+  EXPECT_EQ(replica(0).ended.pid, old);
+  EXPECT_THAT(replica(0).ended.cause, HasSubstr("in liba.so bad()+0x1c"));
+  EXPECT_THAT(replica(0).ended.stacks, ElementsAre("fact"));
   EXPECT_THAT(flow.logs.back(),
               HasSubstr("which was replaced, was killed by signal 11 (SIGSEGV) in liba.so bad()"));
+}
+
+TEST_F(FlowSwap, OneThatTheGatewayGaveUpBecauseItCrashedSaysOfWhatItDied) {
+  begin(kA);
+  flow.notify_beside(kA, kReady);
+  flow.gateway_says("X_FLOW_REFUSED", kA, "a/rep-0", "it is UNREACHABLE");
+  flow.exit_beside(kA, {How::Killed, SIGSEGV}, {"in liba.so bad()+0x1c", {"fact"}});
+  EXPECT_THAT(replica(0).note, HasSubstr("failed: it is UNREACHABLE; process"));
+  EXPECT_THAT(replica(0).note,
+              HasSubstr("signal 11 (SIGSEGV) at 2026-11-22T08:15:30.123Z in liba.so"));
+  EXPECT_THAT(replica(0).ended.stacks, ElementsAre("fact"));
 }
 
 TEST_F(FlowSwap, OneThatCrashesOnItsWayIsGivenUpWithThePlaceWhereItDid) {

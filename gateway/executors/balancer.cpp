@@ -107,8 +107,8 @@ void Balancer::end(const Try& over, End how, std::string_view what, Clock::time_
     }
   } else if (const auto ejected = ejections_.failed(replica.index(), now, over.trial,
                                                     others_for(replica, now), what)) {
-    const auto until = std::chrono::system_clock::now() +
-                       std::chrono::duration_cast<std::chrono::milliseconds>(ejected->length);
+    const auto until =
+        Clock::wall() + std::chrono::duration_cast<std::chrono::milliseconds>(ejected->length);
     const std::string note =
         fmt::format("ejected until {}: {}", core::utc_text(until), ejected->why);
     log_->warn("{} is {}", replica.view().name, note);

@@ -95,12 +95,21 @@ struct Gateway {
   Alarms::Alarm sweep;
 };
 
+// What came to pass in histories: they are worth their name if all of it does, now and then.
+struct Sights {
+  std::uint64_t answered = 0, failed = 0, cancelled = 0, expired = 0, refused = 0, retried = 0;
+  std::uint64_t ejected = 0, back_in = 0, moved = 0, not_moved = 0, drained_busy = 0, recovered = 0;
+};
+
 class History {
  public:
   enum class Tell { Nothing, Everything };
 
-  History(std::uint64_t seed, Tell tell)
-      : tell_(tell == Tell::Everything), chance_(seed), network_(schedule_, chance_) {
+  History(std::uint64_t seed, Tell tell, Sights& sights)
+      : tell_(tell == Tell::Everything),
+        sights_(sights),
+        chance_(seed),
+        network_(schedule_, chance_) {
     VirtualTime::begin();
     make_config();
     plan_ = host::plan_flow(config_);
@@ -553,6 +562,7 @@ class History {
     tell("gateway on process {} for {}: {}", report.pid, report.replica,
          core::message(report.outcome));
     handover_ends_by_[report.replica].reset();
+    ++(report.outcome.ok() ? sights_.moved : sights_.not_moved);
     for (std::size_t child = 0; child < serving_.size(); ++child) {
       for (const auto& [one, other] : {std::pair(serving_[child], beside_[child]),
                                        std::pair(beside_[child], serving_[child])}) {
@@ -569,6 +579,7 @@ class History {
   void drain() {
     if (gateway_->draining) return;
     tell("gateway drains");
+    if (open_ > 0) ++sights_.drained_busy;
     gateway_->draining = true;
     takes_requests_ = false;
     publish();
@@ -662,6 +673,9 @@ class History {
     request.over = true;
     --open_;
     last_answer_ok_ = answer.ok();
+    ++(answer.ok() ? sights_.answered : sights_.failed);
+    if (answer.status().code() == absl::StatusCode::kDeadlineExceeded) ++sights_.expired;
+    if (answer.status().code() == absl::StatusCode::kResourceExhausted) ++sights_.refused;
     EXPECT_LE(Clock::now(), std::max(request.deadline.value_or(Clock::now()), request.started));
     if (answer.ok()) {
       std::set<std::size_t> answered;
@@ -688,6 +702,7 @@ class History {
     Request& request = requests_.at(id);
     if (request.over) return;
     tell("{} is cancelled", id);
+    ++sights_.cancelled;
     request.over = true;
     --open_;
     request.traversal.reset();
@@ -720,13 +735,9 @@ class History {
         }
       }
     }
-    for (std::size_t child = 1; child < plan_.children.size(); ++child) {
-      const std::size_t replica = plan_.children[child].replicas.front();
-      if (flow_->replicas()[replica].state != core::ReplicaState::Failed) continue;
-      perform(flow_->on_replace(moment(), child, "somebody asks for it"));
-    }
     if (!until("all requests have ended", 60s, [&] { return open_ == 0; })) return;
     const auto all_well = [&] {
+      ask_for_the_failed();
       const FlowView view = gateway_->executors.view(false);
       return std::ranges::all_of(view.executors, [](const ExecutorView& executor) {
         return std::ranges::all_of(executor.replicas, [](const ReplicaView& replica) {
@@ -751,6 +762,16 @@ class History {
     }
     EXPECT_FALSE(any_ejected()) << "it is well and has had its chances";
     EXPECT_TRUE(last_answer_ok_);
+    ++sights_.recovered;
+  }
+
+  // Replicas whose restarts are spent: somebody has to ask for them.
+  void ask_for_the_failed() {
+    for (std::size_t child = 1; child < plan_.children.size(); ++child) {
+      const std::size_t replica = plan_.children[child].replicas.front();
+      if (flow_->replicas()[replica].state != core::ReplicaState::Failed) continue;
+      perform(flow_->on_replace(moment(), child, "somebody asks for it"));
+    }
   }
 
   void stop() {
@@ -882,22 +903,29 @@ class History {
   }
   void look_at_ejections() {
     for (const ExecutorView& executor : gateway_->executors.view(false).executors) {
-      std::size_t out = 0;
-      bool others = false;
+      const auto ready = [](const ReplicaView& replica) {
+        return replica.status.state == core::ReplicaState::Ready;
+      };
+      EXPECT_LE(2 * std::ranges::count_if(executor.replicas, is_ejected),
+                std::ssize(executor.replicas))
+          << "too many are ejected";
+      const bool others = std::ranges::any_of(executor.replicas, [&](const ReplicaView& replica) {
+        return ready(replica) && !is_ejected(replica);
+      });
       for (const ReplicaView& replica : executor.replicas) {
-        if (is_ejected(replica)) {
-          ++out;
-        } else if (replica.status.state == core::ReplicaState::Ready) {
-          others = true;
-        }
+        // One that is not ready does not show it: that it does when it is again is no news.
+        if (!ready(replica)) continue;
+        const bool is = is_ejected(replica);
+        const bool was = std::exchange(ejected_[replica.name], is);
+        if (was == is) continue;
+        tell("{} is {}", replica.name, is ? "ejected" : "in again");
+        ++(is ? sights_.ejected : sights_.back_in);
+        const bool just_now = unready_.erase(replica.name) == 0;
+        EXPECT_TRUE(!is || others || !just_now) << "the last replica is ejected";
       }
-      EXPECT_LE(2 * out, executor.replicas.size()) << "too many are ejected";
-      std::size_t& before = ejected_[executor.name];
-      if (out > before) {
-        tell("a replica of {} is ejected", executor.name);
-        EXPECT_TRUE(others) << "the last replica of " << executor.name << " is ejected";
+      for (const ReplicaView& replica : executor.replicas) {
+        ready(replica) ? unready_.erase(replica.name) : unready_.insert(replica.name).second;
       }
-      before = out;
     }
   }
 
@@ -905,6 +933,7 @@ class History {
     EXPECT_EQ(gateway_->context.admission.taken(), 0u);
     EXPECT_EQ(gateway_->loop.budget().used(), 0u);
     for (std::size_t e = 0; e < gateway_->executors.names().size(); ++e) {
+      sights_.retried += gateway_->executors.balancer(e).retried();
       EXPECT_EQ(gateway_->executors.balancer(e).waiting(), 0u);
       EXPECT_TRUE(gateway_->executors.balancer(e).words().empty());
       for (const auto& replica : gateway_->executors.replicas(e)) {
@@ -914,6 +943,7 @@ class History {
   }
 
   const bool tell_;
+  Sights& sights_;
   const int failures_before_ = failures();
   Chance chance_;
   Schedule schedule_;
@@ -935,7 +965,8 @@ class History {
   std::map<std::string, flow::v1::ReplicaUpdate> words_;  // the last one of each replica
   std::map<std::string, std::optional<Clock::time_point>> handover_ends_by_;
   std::set<std::int64_t> handed_over_;
-  std::map<std::string, std::size_t> ejected_;
+  std::map<std::string, bool> ejected_;  // as it was seen last
+  std::set<std::string> unready_;
 
   std::map<std::string, Request> requests_;
   std::vector<std::unique_ptr<Stream>> streams_;
@@ -960,17 +991,36 @@ std::optional<std::uint64_t> number_from_environment(const char* name) {
 }
 
 TEST(GatewaySimulation, InvariantsHoldInRandomHistories) {
+  Sights sights;
   if (const auto seed = number_from_environment("FLOW_SEED")) {
-    return History(*seed, History::Tell::Everything).run();
+    return History(*seed, History::Tell::Everything, sights).run();
   }
-  const std::uint64_t histories = number_from_environment("FLOW_HISTORIES").value_or(1000);
+  const std::uint64_t histories = number_from_environment("FLOW_HISTORIES").value_or(2000);
   for (std::uint64_t seed = 0; seed < histories; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
-    History(seed, History::Tell::Nothing).run();
+    History(seed, History::Tell::Nothing, sights).run();
     if (!::testing::Test::HasFailure()) continue;
     fmt::print(stderr, "The same again, told (FLOW_SEED={}):\n", seed);
-    History(seed, History::Tell::Everything).run();
+    History(seed, History::Tell::Everything, sights).run();
     return;
+  }
+  const std::uint64_t often = histories / 20;
+  for (const auto& [what, count] : std::initializer_list<std::pair<const char*, std::uint64_t>>{
+           {"requests answered", sights.answered},
+           {"requests failed", sights.failed},
+           {"requests cancelled", sights.cancelled},
+           {"deadlines passed", sights.expired},
+           {"requests refused for want of room", sights.refused},
+           {"retries", sights.retried},
+           {"replicas ejected", sights.ejected},
+           {"replicas let in again", sights.back_in},
+           {"calls moved to a successor", sights.moved},
+           {"successors refused", sights.not_moved},
+           {"drains with requests underway", sights.drained_busy},
+           {"recoveries", sights.recovered}}) {
+    EXPECT_GE(count, often) << what << " within " << histories << " histories";
+    RecordProperty(what, fmt::format("{}", count));
+    if (std::getenv("FLOW_SIGHTS") != nullptr) fmt::print(stderr, "{:>9} {}\n", count, what);
   }
 }
 

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 // ---- the gateway's end --------------------------------------------------------------------------
 
 Clock::duration Wire::latency() {
-  return chance_.percent(2) ? chance_.between(5ms, 100ms) : chance_.between(10us, 1ms);
+  return !calm_ && chance_.percent(2) ? chance_.between(5ms, 100ms) : chance_.between(10us, 1ms);
 }
 
 void Wire::connect(std::shared_ptr<Peer> peer) {
@@ -140,7 +140,7 @@ class SimulatedNetwork::SimulatedDialer final : public Dialer {
   explicit SimulatedDialer(SimulatedNetwork& network) : network_(network) {}
   std::unique_ptr<Link> dial(const std::string& name, const core::NetAddress& address,
                              Link::Events events) override {
-    const auto wire = std::make_shared<Wire>(network_.schedule_, network_.chance_);
+    const auto wire = std::make_shared<Wire>(network_.schedule_, network_.chance_, network_.calm_);
     wire->events = std::move(events);
     network_.dial(name, address.unix_path, wire);
     return std::make_unique<SimulatedLink>(wire);

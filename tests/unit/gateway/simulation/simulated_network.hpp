@@ -54,7 +54,8 @@ struct Peer {
 // breaks.
 class Wire final : public OutputSignal, public std::enable_shared_from_this<Wire> {
  public:
-  Wire(Schedule& schedule, Chance& chance) : schedule_(schedule), chance_(chance) {}
+  Wire(Schedule& schedule, Chance& chance, const bool& calm)
+      : schedule_(schedule), chance_(chance), calm_(calm) {}
 
   // ---- the gateway's end
   void connect(std::shared_ptr<Peer> peer);
@@ -89,6 +90,7 @@ class Wire final : public OutputSignal, public std::enable_shared_from_this<Wire
 
   Schedule& schedule_;
   Chance& chance_;
+  const bool& calm_;
   std::shared_ptr<Session> session_;
   std::shared_ptr<Peer> peer_;
   std::unique_ptr<GrpcPeer> grpc_;
@@ -116,6 +118,8 @@ class SimulatedNetwork {
   void resume(Peer& peer);
   // One that nobody stops talks no more: as a proxy, or a cable, ends it.
   void break_wire(Peer& peer);
+  // From now on nothing takes long.
+  void calm_down() { calm_ = true; }
   // Every connection that stands, as the gateway sees it.
   template <typename Visitor>
   void for_each_standing(Visitor&& visit) const {
@@ -131,6 +135,7 @@ class SimulatedNetwork {
 
   Schedule& schedule_;
   Chance& chance_;
+  bool calm_ = false;
   std::map<std::string, std::shared_ptr<Peer>> peers_;
   std::vector<std::weak_ptr<Wire>> wires_;
 };

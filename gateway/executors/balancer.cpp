@@ -28,6 +28,11 @@ bool Balancer::has_room(const Replica& replica) const {
   return replica.in_flight() < bounds_.max_in_flight;
 }
 
+Standing Balancer::standing(const Replica& replica, Clock::time_point now) const {
+  if (!ejections_.any() || !holds_place(replica)) return Standing::In;
+  return ejections_.standing(replica.index(), now);
+}
+
 Balancer::Choice Balancer::choose(const std::vector<Failed>& failed, Bound bound,
                                   Clock::time_point now) {
   Replica* best = nullptr;
@@ -38,8 +43,7 @@ Balancer::Choice Balancer::choose(const std::vector<Failed>& failed, Bound bound
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
     Replica& replica = *for_next_call_((i + turn) % replicas_.size());
     if (!replica.ready()) continue;
-    const Standing standing =
-        ejections_.any() ? ejections_.standing(replica.index(), now) : Standing::In;
+    const Standing standing = this->standing(replica, now);
     any_in = any_in || standing == Standing::In;
     const bool failed_it = std::ranges::any_of(failed, [&](const Failed& one) {
       return one.replica == &replica && one.connection == replica.connection();
@@ -86,7 +90,8 @@ std::optional<Clock::time_point> Balancer::comeback(Clock::time_point now) {
 
 Balancer::Try Balancer::start(Replica& replica, Clock::time_point now) {
   replica.call_started();
-  const bool trial = ejections_.any() && ejections_.call_started(replica.index(), now);
+  const bool trial =
+      ejections_.any() && holds_place(replica) && ejections_.call_started(replica.index(), now);
   return {&replica, replica.connection(), replica.pid(), trial, now};
 }
 
@@ -94,11 +99,13 @@ void Balancer::end(const Try& over, End how, std::string_view what, Clock::time_
   Replica& replica = *over.replica;
   replica.call_ended();
   if (!line_.empty()) give_turns_soon();
-  if (how == End::Cancelled) return ejections_.abandoned(replica.index(), over.trial);
-  replica.stats().record(
-      over.started, now,
-      how == End::Answered ? CallStats::Outcome::Answered : CallStats::Outcome::Failed);
-  if (how == End::Excused) {
+  if (how != End::Cancelled) {
+    replica.stats().record(
+        over.started, now,
+        how == End::Answered ? CallStats::Outcome::Answered : CallStats::Outcome::Failed);
+  }
+  if (!holds_place(replica)) return;
+  if (how == End::Cancelled || how == End::Excused) {
     ejections_.abandoned(replica.index(), over.trial);
   } else if (how == End::Answered) {
     if (ejections_.succeeded(replica.index(), now, over.trial)) {
@@ -119,13 +126,15 @@ void Balancer::end(const Try& over, End how, std::string_view what, Clock::time_
 bool Balancer::others_for(const Replica& replica, Clock::time_point now) const {
   return std::ranges::any_of(replicas_, [&](const std::unique_ptr<Replica>& other) {
     return other->index() != replica.index() && other->ready() &&
-           ejections_.standing(other->index(), now) == Standing::In;
+           standing(*other, now) == Standing::In;
   });
 }
 
 void Balancer::let_in(Replica& replica, std::string_view why) {
-  if (!ejections_.let_in(replica.index())) return;
-  log_->info("{} is used again: {}", replica.view().name, why);
+  if (ejections_.let_in(replica.index())) {
+    log_->info("{} is used again: {}", replica.view().name, why);
+  }
+  // Even so: it may have been ejected when it held the place before.
   replica.set_note("");
 }
 

@@ -347,6 +347,7 @@ class History final : public SimulatedFlow {
     if (!sound()) return;
     end_faults();
     network_.calm_down();
+    pass(200ms);  // whatever was on its way has arrived
     until("all requests have ended", request_bound(), [&] { return open_ == 0; });
     // One that has no answer for what it has in hand leaves when drain_timeout is over.
     until("every replica is ready", 60s + config_.supervise.drain_timeout, [&] {

@@ -32,6 +32,11 @@ bool Balancer::has_room(const Replica& replica) const {
   return replica.in_flight() < bounds_.max_in_flight;
 }
 
+Standing Balancer::standing(const Replica& replica, Clock::time_point now) const {
+  if (!ejections_.any() || !holds_place(replica)) return Standing::In;
+  return ejections_.standing(replica.index(), now);
+}
+
 Balancer::Choice Balancer::choose(const std::vector<Failed>& failed, Bound bound,
                                   Clock::time_point now) {
   Replica* best = nullptr;
@@ -51,8 +56,7 @@ Balancer::Choice Balancer::choose(const std::vector<Failed>& failed, Bound bound
     if (has_failed_it(*its_turn)) its_turn = replicas_[index].get();
     Replica& replica = *its_turn;
     if (!replica.ready()) continue;
-    const Standing standing =
-        ejections_.any() ? ejections_.standing(replica.index(), now) : Standing::In;
+    const Standing standing = this->standing(replica, now);
     any_in = any_in || standing == Standing::In;
     if (has_failed_it(replica)) continue;
     if (bound == Bound::Kept && !has_room(replica)) {
@@ -96,7 +100,8 @@ std::optional<Clock::time_point> Balancer::comeback(Clock::time_point now) {
 
 Balancer::Try Balancer::start(Replica& replica, Clock::time_point now) {
   replica.call_started();
-  const bool trial = ejections_.any() && ejections_.call_started(replica.index(), now);
+  const bool trial =
+      ejections_.any() && holds_place(replica) && ejections_.call_started(replica.index(), now);
   return {&replica, replica.connection(), replica.pid(), trial, now};
 }
 
@@ -104,11 +109,13 @@ void Balancer::end(const Try& over, End how, std::string_view what, Clock::time_
   Replica& replica = *over.replica;
   replica.call_ended();
   if (!line_.empty()) give_turns_soon();
-  if (how == End::Cancelled) return ejections_.abandoned(replica.index(), over.trial);
-  replica.stats().record(
-      over.started, now,
-      how == End::Answered ? CallStats::Outcome::Answered : CallStats::Outcome::Failed);
-  if (how == End::Excused) {
+  if (how != End::Cancelled) {
+    replica.stats().record(
+        over.started, now,
+        how == End::Answered ? CallStats::Outcome::Answered : CallStats::Outcome::Failed);
+  }
+  if (!holds_place(replica)) return;
+  if (how == End::Cancelled || how == End::Excused) {
     ejections_.abandoned(replica.index(), over.trial);
   } else if (how == End::Answered) {
     if (ejections_.succeeded(replica.index(), now, over.trial)) {
@@ -117,8 +124,8 @@ void Balancer::end(const Try& over, End how, std::string_view what, Clock::time_
     }
   } else if (const auto ejected = ejections_.failed(replica.index(), now, over.trial,
                                                     others_for(replica, now), what)) {
-    const auto until = std::chrono::system_clock::now() +
-                       std::chrono::duration_cast<std::chrono::milliseconds>(ejected->length);
+    const auto until =
+        Clock::wall() + std::chrono::duration_cast<std::chrono::milliseconds>(ejected->length);
     const std::string note =
         fmt::format("ejected until {}: {}", core::utc_text(until), ejected->why);
     log_->warn("{} is {}", replica.view().name, note);
@@ -129,13 +136,15 @@ void Balancer::end(const Try& over, End how, std::string_view what, Clock::time_
 bool Balancer::others_for(const Replica& replica, Clock::time_point now) const {
   return std::ranges::any_of(replicas_, [&](const std::unique_ptr<Replica>& other) {
     return other->index() != replica.index() && other->ready() &&
-           ejections_.standing(other->index(), now) == Standing::In;
+           standing(*other, now) == Standing::In;
   });
 }
 
 void Balancer::let_in(Replica& replica, std::string_view why) {
-  if (!ejections_.let_in(replica.index())) return;
-  log_->info("{} is used again: {}", replica.view().name, why);
+  if (ejections_.let_in(replica.index())) {
+    log_->info("{} is used again: {}", replica.view().name, why);
+  }
+  // Even so: it may have been ejected when it held the place before.
   replica.set_note("");
 }
 

@@ -110,6 +110,12 @@ class Balancer {
     std::optional<Clock::time_point> lost;  // when it was ready last, or we began to look
   };
 
+  // A process on trial in a replica's place has yet to show what it is worth, and its handover
+  // judges that: ejections are about the one that holds the place.
+  bool holds_place(const Replica& replica) const {
+    return replicas_[replica.index()].get() == &replica;
+  }
+  Ejections::Standing standing(const Replica& replica, Clock::time_point now) const;
   void look(Clock::time_point now);
   bool has_room(const Replica& replica) const;
   bool any_ready() const;

@@ -5,17 +5,22 @@
 #include <utility>
 
 #include "core/status.hpp"
+#include "gateway/executors/socket_dialer.hpp"
 #include "gateway/route/graph.hpp"
 
 namespace flow::gateway {
 
 Executors::Executors(Loop& loop, const core::Logger& log, const core::FlowConfig& config,
                      std::function<void()> on_change)
+    : Executors(loop, log, config, std::move(on_change), std::make_unique<SocketDialer>(loop)) {}
+
+Executors::Executors(Loop& loop, const core::Logger& log, const core::FlowConfig& config,
+                     std::function<void()> on_change, std::unique_ptr<Dialer> dialer)
     : loop_(loop),
       config_(config),
       on_change_(std::move(on_change)),
       log_(log),
-      deaths_(loop.io()) {
+      dialer_(std::move(dialer)) {
   replicas_.reserve(config.executors.size());  // balancers look into it
   for (const core::ExecutorConfig* executor : chain(config)) {
     names_.push_back(executor->name);
@@ -38,7 +43,7 @@ Executors::Executors(Loop& loop, const core::Logger& log, const core::FlowConfig
 std::unique_ptr<Replica> Executors::make_replica(Place place) {
   const auto& [executor, index] = place;
   return std::make_unique<Replica>(
-      loop_, deaths_, log_,
+      loop_, *dialer_, log_,
       Replica::Options{names_[executor], index, config_.health, config_.gateway.max_message},
       [this, place] { on_replica_changed(place); },
       [this, executor](const jina::EndpointsProto& discovered) {

@@ -14,9 +14,9 @@
 #include "core/config.hpp"
 #include "core/log.hpp"
 #include "gateway/executors/balancer.hpp"
-#include "gateway/executors/death_watch.hpp"
 #include "gateway/executors/endpoints.hpp"
 #include "gateway/executors/handover.hpp"
+#include "gateway/executors/link.hpp"
 #include "gateway/executors/replica.hpp"
 #include "gateway/readiness/verdict.hpp"
 
@@ -28,6 +28,9 @@ class Executors {
   // `on_change` is called after each change that view() would show.
   Executors(Loop& loop, const core::Logger& log, const core::FlowConfig& config,
             std::function<void()> on_change);
+  // Over other links than sockets.
+  Executors(Loop& loop, const core::Logger& log, const core::FlowConfig& config,
+            std::function<void()> on_change, std::unique_ptr<Dialer> dialer);
 
   // What a supervisor says; one about a replica that the file does not have is logged and ignored.
   void update(const flow::v1::ReplicaUpdate& update);
@@ -78,7 +81,7 @@ class Executors {
   core::Logger log_;
   std::vector<std::string> names_;
   Endpoints endpoints_;
-  DeathWatch deaths_;
+  const std::unique_ptr<Dialer> dialer_;
   std::vector<std::unique_ptr<Balancer>> balancers_;  // by executor, as what follows
   std::vector<std::vector<std::unique_ptr<Replica>>> replicas_;
   std::vector<std::set<std::string, std::less<>>> idempotent_;  // as the file says

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/executors/replica.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
 #include <algorithm>
 #include <utility>
 
-#include "boost/asio/ip/tcp.hpp"
-#include "boost/asio/local/stream_protocol.hpp"
 #include "core/limits.hpp"
 #include "core/time_text.hpp"
 #include "grpc/health/v1/health.pb.h"
@@ -16,9 +11,7 @@
 
 namespace flow::gateway {
 
-namespace asio = boost::asio;
 namespace limits = core::limits;
-using boost::system::error_code;
 
 namespace {
 
@@ -29,20 +22,6 @@ template <typename Message>
 bool parse(Message& message, std::string_view framed) {
   const std::string_view bytes = wire::payload(framed);
   return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
-
-// An address that one can dial for one that one can bind.
-std::string dialable(const std::string& host) {
-  if (host.empty() || host == "0.0.0.0") return "127.0.0.1";
-  return host == "::" ? "::1" : host;
-}
-
-asio::generic::stream_protocol::endpoint endpoint_of(const core::NetAddress& address,
-                                                     error_code& error) {
-  if (address.is_unix()) return asio::local::stream_protocol::endpoint(address.unix_path);
-  const auto ip = asio::ip::make_address(
-      address.host == "localhost" ? "127.0.0.1" : dialable(address.host), error);
-  return asio::ip::tcp::endpoint(ip, address.port);
 }
 
 }  // namespace
@@ -93,10 +72,10 @@ class Replica::WatchCall final : public ClientCall {
   Replica& replica_;
 };
 
-Replica::Replica(Loop& loop, DeathWatch& deaths, core::Logger log, Options options,
+Replica::Replica(Loop& loop, Dialer& dialer, core::Logger log, Options options,
                  std::function<void()> on_change, OnDiscovered on_discovered)
     : loop_(loop),
-      deaths_(deaths),
+      dialer_(dialer),
       log_(std::move(log)),
       options_(std::move(options)),
       name_(fmt::format("{}/rep-{}", options_.executor, options_.index)),
@@ -106,13 +85,12 @@ Replica::Replica(Loop& loop, DeathWatch& deaths, core::Logger log, Options optio
       published_(liveness_.status()) {}
 
 Replica::~Replica() {
-  *alive_ = nullptr;
   discover_.reset();
   watch_.reset();
-  if (connection_) connection_->abandon();
+  link_.reset();
 }
 
-Now Replica::now() { return {Clock::now(), std::chrono::system_clock::now()}; }
+Now Replica::now() { return {Clock::now(), Clock::wall()}; }
 
 ReplicaView Replica::view() const {
   ReplicaView view{name_, address_name_, liveness_.status()};
@@ -195,68 +173,40 @@ void Replica::release() {
   quiet_ = true;
   released_ = true;
   connect_alarm_.cancel();
-  if (session_ != nullptr) retire();
+  if (session_ != nullptr) {
+    retire();
+  } else {
+    link_.reset();
+  }
 }
 
 void Replica::connect_soon(Clock::duration delay) {
-  if (connection_ || connecting_) return;
+  if (link_) return;
   connect_alarm_.set(loop_.alarms(), Clock::now() + delay, [this] { connect(); });
 }
 
 void Replica::connect() {
-  if (released_ || connection_ || connecting_ || !liveness_.worth_connecting()) return;
-  error_code error;
-  const auto endpoint = endpoint_of(dial_, error);
-  if (error)
-    return on_disconnected(fmt::format("cannot dial {}: {}", address_name_, error.message()));
-  connecting_ = std::make_shared<Socket>(loop_.io());
-  // Its handler runs in any case; the alarm only hurries it.
-  connect_alarm_.set(loop_.alarms(), Clock::now() + limits::kConnectTimeout, [this] {
-    error_code ignored;
-    if (connecting_) connecting_->close(ignored);
-  });
-  connecting_->async_connect(
-      endpoint, [alive = alive_, socket = connecting_](const error_code& failed) {
-        Replica* self = *alive;
-        if (self == nullptr || self->released_) return;
-        self->connect_alarm_.cancel();
-        self->connecting_.reset();
-        if (failed) {
-          return self->on_disconnected(fmt::format(
-              "cannot connect to {}: {}", self->address_name_,
-              failed == asio::error::operation_aborted ? "timed out" : failed.message()));
-        }
-        self->on_connected(std::move(*socket));
-      });
+  if (released_ || link_ || !liveness_.worth_connecting()) return;
+  link_ = dialer_.dial(address_name_, dial_,
+                       {[this](OutputSignal& output) { return on_connected(output); },
+                        [this](const Link::End& end) { on_disconnected(end); }});
 }
 
-void Replica::on_connected(Socket socket) {
-  error_code ignored;  // non-blocking is what asio has made it already
-  socket.native_non_blocking(true, ignored);
-  if (!dial_.is_unix()) socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-  if (dial_.is_unix()) {
-    death_ = deaths_.watch(dial_.unix_path, socket.native_handle(), [this] { on_died(); });
-  }
-  connection_ = std::make_shared<Connection>(loop_, std::move(socket));
+std::unique_ptr<Session> Replica::on_connected(OutputSignal& output) {
   auto session = std::make_unique<Http2ClientSession>(
-      *connection_, dial_.is_unix() ? "localhost" : address_name_, options_.message_max, [this] {
+      output, dial_.is_unix() ? "localhost" : address_name_, options_.message_max, [this] {
         liveness_.heard(now());
         if (!session_->takes_calls()) retire();
         changed();
       });
   session_ = session.get();
   ++connections_;
-  connection_->start(std::move(session), [alive = alive_](const absl::Status& why) {
-    if (Replica* self = *alive) {
-      self->on_disconnected(why.ok() ? "it ended the connection"
-                                     : fmt::format("connection lost: {}", core::message(why)));
-    }
-  });
   liveness_.connected(now());
   discover_ = std::make_unique<DiscoverCall>(*this);
   session_->call(*discover_, kDiscoverPath, wire::frame(""), std::nullopt);
   tick();
   changed();
+  return session;
 }
 
 void Replica::on_discovered(const jina::EndpointsProto& endpoints) {
@@ -275,23 +225,16 @@ void Replica::retire() {
   liveness_.disconnected("it ends the connection", now());
 }
 
-void Replica::on_disconnected(const std::string& why) {
+void Replica::on_disconnected(const Link::End& end) {
   discover_.reset();
   watch_.reset();
-  death_.reset();
   session_ = nullptr;
-  connection_.reset();
+  link_.reset();
   tick_alarm_.cancel();
-  liveness_.disconnected(why, now());
+  liveness_.disconnected(end.why, now());
   changed();
   // Not for ever and not only when announced: a replica that nobody supervises is tried again.
-  connect_soon(std::exchange(died_, false) ? limits::kDeathDoubt : limits::kReconnectDelay);
-}
-
-void Replica::on_died() {
-  died_ = true;
-  connection_->close_after_reading(
-      core::error(absl::StatusCode::kUnavailable, "the process died (its life lock was released)"));
+  connect_soon(end.process_died ? limits::kDeathDoubt : limits::kReconnectDelay);
 }
 
 void Replica::call(ClientCall& call, std::string_view path, std::string framed,
@@ -309,7 +252,7 @@ void Replica::tick() {
 }
 
 void Replica::sweep(Clock::time_point now) {
-  if (connection_) connection_->sweep(now);
+  if (link_) link_->sweep(now);
 }
 
 void Replica::changed() {

@@ -14,10 +14,10 @@
 #include "core/net_address.hpp"
 #include "flow/v1/control.pb.h"
 #include "gateway/executors/call_stats.hpp"
-#include "gateway/executors/death_watch.hpp"
+#include "gateway/executors/link.hpp"
 #include "gateway/executors/liveness.hpp"
 #include "gateway/http2/client_session.hpp"
-#include "gateway/net/connection.hpp"
+#include "gateway/net/loop.hpp"
 #include "gateway/readiness/verdict.hpp"
 #include "jina.pb.h"
 
@@ -45,7 +45,7 @@ class Replica {
 
   // `on_change` is called after each change of its status, `on_discovered` whenever it has said
   // what it serves.
-  Replica(Loop& loop, DeathWatch& deaths, core::Logger log, Options options,
+  Replica(Loop& loop, Dialer& dialer, core::Logger log, Options options,
           std::function<void()> on_change, OnDiscovered on_discovered);
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
@@ -99,9 +99,8 @@ class Replica {
   void remember(const flow::v1::EndedProcess& ended);
   void connect_soon(Clock::duration delay);
   void connect();
-  void on_connected(Socket socket);
-  void on_disconnected(const std::string& why);
-  void on_died();
+  std::unique_ptr<Session> on_connected(OutputSignal& output);
+  void on_disconnected(const Link::End& end);
   // The connection takes no more calls: it ends with the last one that it has, then we dial again.
   void retire();
   void on_discovered(const jina::EndpointsProto& endpoints);
@@ -109,7 +108,7 @@ class Replica {
   void changed();
 
   Loop& loop_;
-  DeathWatch& deaths_;
+  Dialer& dialer_;
   core::Logger log_;
   const Options options_;
   const std::string name_;
@@ -130,17 +129,12 @@ class Replica {
   std::size_t in_flight_ = 0;
   CallStats stats_{Clock::now()};
 
-  std::shared_ptr<Socket> connecting_;  // shared with the handler of its async_connect
-  std::shared_ptr<Connection> connection_;
-  Http2ClientSession* session_ = nullptr;  // connection_'s
+  std::unique_ptr<Link> link_;
+  Http2ClientSession* session_ = nullptr;  // link_'s, once it stands
   std::unique_ptr<DiscoverCall> discover_;
   std::unique_ptr<WatchCall> watch_;
-  std::unique_ptr<DeathWatch::Watch> death_;  // of the process that connection_ leads to
-  bool died_ = false;                         // and that is how the connection ends
   Alarms::Alarm connect_alarm_;
   Alarms::Alarm tick_alarm_;
-  // Handlers that outlive this object find it null.
-  std::shared_ptr<Replica*> alive_ = std::make_shared<Replica*>(this);
 };
 
 }  // namespace flow::gateway

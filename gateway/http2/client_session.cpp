@@ -25,7 +25,7 @@ void ClientCall::cancel() {
   unread_ = {};
   ended_.reset();
   if (Http2ClientSession* session = std::exchange(session_, nullptr)) {
-    session->cancel(stream_, *this);
+    session->cancel(stream_);
   }
 }
 
@@ -155,7 +155,7 @@ struct Http2ClientSession::Callbacks {
     ClientCall* call = find(session, id);
     if (call == nullptr) return 0;
     nghttp2_session_set_stream_user_data(session, id, nullptr);
-    self(user).calls_.erase(call);
+    self(user).calls_.erase(id);
     const absl::Status status = call->error_ ? *call->error_ : call->final_status(error_code);
     if (call->unread_.empty() || call->error_) {
       call->complete(status);
@@ -272,7 +272,7 @@ void Http2ClientSession::call(ClientCall& call, std::string_view path, std::stri
   if (stream < 0) return refuse(call, nghttp2_strerror(stream));
   call.session_ = this;
   call.stream_ = stream;
-  calls_.insert(&call);
+  calls_.emplace_hint(calls_.end(), stream, &call);
   output_.output_ready();
 }
 
@@ -281,8 +281,8 @@ void Http2ClientSession::refuse(ClientCall& call, std::string_view why) {
   call.complete(core::error(absl::StatusCode::kUnavailable, why));
 }
 
-void Http2ClientSession::cancel(std::int32_t stream, ClientCall& call) {
-  calls_.erase(&call);
+void Http2ClientSession::cancel(std::int32_t stream) {
+  calls_.erase(stream);
   nghttp2_session_set_stream_user_data(session_.get(), stream, nullptr);
   reset(stream);
 }
@@ -338,9 +338,10 @@ void Http2ClientSession::disconnected(const absl::Status& why) {
   disconnected_ = true;
   // Whatever broke the connection: to a call it is that the executor cannot be reached.
   const absl::Status lost = core::error(absl::StatusCode::kUnavailable, core::message(why));
-  // One at a time: a call that ends may end or destroy others.
+  // One at a time, because a call that ends may end or destroy others; who came first is told, and
+  // tried again, first.
   while (!calls_.empty()) {
-    ClientCall* call = *calls_.begin();
+    ClientCall* call = calls_.begin()->second;
     calls_.erase(calls_.begin());
     nghttp2_session_set_stream_user_data(session_.get(), call->stream_, nullptr);
     call->connection_lost_ = true;

@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 
 #include "gateway/http2/nghttp2.hpp"
 #include "gateway/net/session.hpp"
@@ -113,7 +113,7 @@ class Http2ClientSession final : public Session {
   struct Callbacks;
 
   void refuse(ClientCall& call, std::string_view why);
-  void cancel(std::int32_t stream, ClientCall& call);
+  void cancel(std::int32_t stream);
   void reset(std::int32_t stream);
   void consume(std::int32_t stream, std::size_t bytes);
 
@@ -122,7 +122,7 @@ class Http2ClientSession final : public Session {
   const std::uint64_t message_max_;
   const std::function<void()> on_heard_;
   Nghttp2Session session_;
-  std::unordered_set<ClientCall*> calls_;
+  std::map<std::int32_t, ClientCall*> calls_;  // by stream: in the order in which they started
   bool disconnected_ = false;
   std::string* produced_ = nullptr;  // where produce() writes to, while it runs
   std::size_t produce_limit_ = 0;

@@ -31,6 +31,11 @@ void Alarms::arm() {
   });
 }
 
+std::optional<Clock::time_point> Alarms::next() const {
+  if (pending_.empty()) return std::nullopt;
+  return pending_.begin()->first;
+}
+
 void Alarms::fire() {
   armed_ = Clock::time_point::max();
   const Clock::time_point now = Clock::now();

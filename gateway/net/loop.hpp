@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "boost/asio/io_context.hpp"
 #include "boost/asio/steady_timer.hpp"
+#include "gateway/net/clock.hpp"
 
 namespace flow::gateway {
-
-using Clock = std::chrono::steady_clock;
 
 // Many deadlines on one timer. Deadlines are mostly cancelled, not reached, and mostly set further
 // ahead than those that stand already: neither costs a system call. Confined to its loop.
@@ -45,9 +44,13 @@ class Alarms {
     Pending::iterator entry_;
   };
 
+  // The first deadline that stands. Whoever turns no loop calls fire() when its time has come.
+  std::optional<Clock::time_point> next() const;
+  // Calls those whose time has come.
+  void fire();
+
  private:
   void arm();
-  void fire();
 
   boost::asio::steady_timer timer_;
   Clock::time_point armed_ = Clock::time_point::max();

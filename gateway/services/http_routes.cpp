@@ -48,7 +48,7 @@ void add_probes(const ServiceContext& context, HttpPages& pages) {
   };
   pages["/executors"].answer = [&context](std::string_view, Fields) {
     return HttpResponse{.body = executors_report(context.executors, context.readiness.verdict(),
-                                                 {Clock::now(), std::chrono::system_clock::now()})};
+                                                 {Clock::now(), Clock::wall()})};
   };
   pages["/livez"] = {
       .answer = [](std::string_view, Fields) { return HttpResponse{.body = R"({"live":true})"}; },

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kProcessPath = "/jina.JinaSingleDataRequestRPC/process_single_data";
 constexpr std::string_view kStreamPath = "/jina.JinaSingleDocumentRequestRPC/stream_doc";
 
-wire::WallTime wall_now() { return std::chrono::system_clock::now(); }
+wire::WallTime wall_now() { return Clock::wall(); }
 
 }  // namespace
 

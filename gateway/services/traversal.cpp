@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kProcessPath = "/jina.JinaSingleDataRequestRPC/process_single_data";
 
-wire::WallTime wall_now() { return std::chrono::system_clock::now(); }
+wire::WallTime wall_now() { return Clock::wall(); }
 
 }  // namespace
 

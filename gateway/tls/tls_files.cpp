@@ -14,6 +14,7 @@
 #include "core/text.hpp"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
+#include "gateway/net/clock.hpp"
 #include "gateway/tls/context.hpp"
 
 namespace flow::gateway {
@@ -99,7 +100,7 @@ absl::Status TlsFiles::read() {
                        fmt::format("{}", fmt::join(errors, "\n")));
   }
 
-  const std::string problem = validity_problem(*context, std::chrono::system_clock::now());
+  const std::string problem = validity_problem(*context, Clock::wall());
   warning_.clear();
   if (!problem.empty()) {
     warning_ = core::at_location(config_, tls_.certificate_at,

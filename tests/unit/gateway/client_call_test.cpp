@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Protects what is known of a call that ended badly: whether its request may have run decides
 // whether it may be sent again.
+#include <algorithm>
+
 #include "tests/unit/gateway/http2_support.hpp"
 
 namespace flow::gateway {
@@ -130,6 +132,26 @@ TEST_F(ClientCallTest, WithoutThatWordItMayHave) {
   EXPECT_EQ(code(), absl::StatusCode::kUnavailable);
   EXPECT_FALSE(call_.never_ran());
   EXPECT_FALSE(call_.connection_lost());
+}
+
+TEST_F(ClientCallTest, CallsOfABrokenConnectionEndInTheOrderInWhichTheyCame) {
+  struct Numbered final : ClientCall {
+    void on_reply(std::string) override {}
+    void on_done(const absl::Status&) override { order->push_back(number); }
+    std::size_t number = 0;
+    std::vector<std::size_t>* order = nullptr;
+  };
+  std::vector<std::size_t> order;
+  std::vector<Numbered> calls(20);
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    Numbered& call = calls[(7 * i) % calls.size()];  // wherever in memory they are
+    call.number = i;
+    call.order = &order;
+    client_.call(call, "/path", wire::frame("request"), std::nullopt);
+  }
+  client_.disconnected(core::error(absl::StatusCode::kUnavailable, "gone"));
+  EXPECT_EQ(order.size(), calls.size());
+  EXPECT_TRUE(std::ranges::is_sorted(order));
 }
 
 TEST_F(ClientCallTest, ANewCallKnowsNothingOfTheLastOne) {

@@ -55,6 +55,23 @@ TEST(Alarms, SetAgainCountFromTheLastTime) {
   EXPECT_EQ(fired, 2);
 }
 
+TEST(Alarms, TellWhenTheNextOneIsDueToWhoeverTurnsNoLoop) {
+  boost::asio::io_context io;
+  Alarms alarms(io);
+  EXPECT_EQ(alarms.next(), std::nullopt);
+  Alarms::Alarm later, due;
+  int fired = 0;
+  const auto now = Clock::now();
+  later.set(alarms, now + 1h, [&] { ++fired; });
+  due.set(alarms, now, [&] { ++fired; });
+  EXPECT_EQ(alarms.next(), now);
+
+  alarms.fire();
+
+  EXPECT_EQ(fired, 1);
+  EXPECT_EQ(alarms.next(), now + 1h);
+}
+
 TEST(Alarms, MayDestroyThemselvesAndOthersWhenTheyFire) {
   boost::asio::io_context io;
   Alarms alarms(io);

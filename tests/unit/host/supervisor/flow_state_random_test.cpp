@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Random histories of whole Flows: whatever happens in whatever order, the invariants hold.
+#include <algorithm>
 #include <csignal>
 #include <map>
 
+#include "core/limits.hpp"
 #include "flow_driver.hpp"
 #include "gtest/gtest.h"
 
@@ -188,6 +190,7 @@ class RandomWorld {
   }
 
   void bring_to_an_end() {
+    const auto began = now_.steady;
     perform(state_->on_stop_signal(now_, SIGTERM));
     for (int i = 0; i < 1000 && !quit_; ++i) {
       // Only those that were told end; the rest must be dealt with by deadlines.
@@ -206,6 +209,11 @@ class RandomWorld {
       if (*deadline > now_.steady) now_ = now_ + (*deadline - now_.steady);
       perform(state_->on_tick(now_));
     }
+    // Each wave has its grace, which a second more makes certain, and then SIGKILL's.
+    const auto waves = 1 + std::ranges::max(plan_.children, {}, &ChildPlan::stop_wave).stop_wave;
+    EXPECT_LE(now_.steady - began,
+              waves * (config_.supervise.drain_timeout + 1s + core::limits::kKillWait))
+        << "the drain must end in time";
   }
 
   void perform(Actions actions) {

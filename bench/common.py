@@ -261,7 +261,10 @@ class Flow:
 def running_flow(build, config):
     """Starts flow-host; the block decides when to wait_ready()."""
     command = [build / "bin" / "flow-host", "--config", config]
-    with started(command, config.parent / "flow-host.log", stdout=subprocess.PIPE) as process:
+    # Crash reports are for the rehearsal alone.
+    environment = {**os.environ, "XDG_STATE_HOME": str(config.parent / "state")}
+    with started(command, config.parent / "flow-host.log", stdout=subprocess.PIPE,
+                 env=environment) as process:
         yield Flow(process)
 
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
@@ -35,6 +36,10 @@ inline constexpr std::string_view kStack = "X_FLOW_STACK";
 inline constexpr std::string_view kMoved = "X_FLOW_MOVED";
 inline constexpr std::string_view kRefused = "X_FLOW_REFUSED";
 }  // namespace notify_key
+
+// And the other way: the largest packet (of proto/flow/v1/control.proto) that flow-host sends to
+// the gateway. The stacks of two processes are most of it, kStackBytesMax each.
+inline constexpr std::size_t kControlPacketMax = 128 << 10;
 
 using NotifyMessage = std::map<std::string, std::string, std::less<>>;
 

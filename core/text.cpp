@@ -158,6 +158,16 @@ std::size_t terminal_columns(std::string_view text) {
 
 std::size_t utf8_length(std::string_view text) { return first_code_point(text).length; }
 
+std::string_view cut(std::string_view text, std::size_t bytes_max) {
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const std::size_t next = size + std::max<std::size_t>(utf8_length(text.substr(size)), 1);
+    if (next > bytes_max) break;
+    size = next;
+  }
+  return text.substr(0, size);
+}
+
 bool is_valid_utf8(std::string_view text) {
   while (!text.empty()) {
     text.remove_prefix(ascii_prefix(text));

@@ -39,6 +39,9 @@ std::size_t utf8_length(std::string_view text);
 
 bool is_valid_utf8(std::string_view text);
 
+// As much of a text as fits, cut between two characters.
+std::string_view cut(std::string_view text, std::size_t bytes_max);
+
 // `text` as it stands between the quotes of a JSON string. What is not UTF-8 becomes U+FFFD.
 std::string escape_json(std::string_view text);
 

@@ -38,9 +38,6 @@ using boost::system::error_code;
 
 namespace {
 
-// One ReplicaUpdate: names, addresses and a reason in words.
-constexpr std::size_t kControlPacketMax = 64 << 10;
-
 // Every connection is a descriptor: take what the system grants.
 void raise_descriptor_limit() {
   rlimit limit = {};
@@ -186,10 +183,10 @@ class Gateway {
   }
 
   void read_control() {
-    std::array<char, kControlPacketMax> packet;
+    std::array<char, core::kControlPacketMax> packet;
     for (;;) {
       const ssize_t size =
-          ::recv(control_.native_handle(), packet.data(), packet.size(), MSG_DONTWAIT);
+          ::recv(control_.native_handle(), packet.data(), packet.size(), MSG_DONTWAIT | MSG_TRUNC);
       if (size < 0 && errno == EINTR) continue;
       if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return wait_for_control();
       if (size <= 0) {
@@ -198,6 +195,10 @@ class Gateway {
         return loop_.io().stop();
       }
       flow::v1::ReplicaUpdate update;
+      if (static_cast<std::size_t>(size) > packet.size()) {
+        log_->error("flow-host sent a packet of {} bytes, {} are the most", size, packet.size());
+        continue;
+      }
       if (!update.ParseFromArray(packet.data(), static_cast<int>(size)) || update.state() == 0) {
         log_->error("flow-host sent a packet of {} bytes that is no ReplicaUpdate", size);
         continue;

@@ -6,6 +6,7 @@
 
 #include "core/limits.hpp"
 #include "core/status.hpp"
+#include "core/text.hpp"
 #include "fmt/format.h"
 #include "gateway/services/error_answer.hpp"
 
@@ -15,8 +16,9 @@ namespace limits = core::limits;
 
 namespace {
 
-// Each is a sentence, and all of them travel in a header of a bounded size.
+// Reasons travel in a header, and clients refuse large ones: gRPC's, those of more than 8 KiB.
 constexpr std::size_t kReplicasInWords = 4;
+constexpr std::size_t kReasonBytesMax = 500;
 
 // Is it the replica's fault that a call came to this end? A deadline that its caller chose short is
 // not, nor is what depends on the request.
@@ -281,7 +283,7 @@ absl::Status ExecutorCall::nobody_ready() const {
   for (std::size_t i = 0; i < replicas.size() && i < kReplicasInWords; ++i) {
     const auto& [name, address, status] = replicas[i];
     text += fmt::format("{}{} is {}: {}", i == 0 ? "" : "; ", name, core::name(status.state),
-                        status.reason);
+                        core::cut(status.reason, kReasonBytesMax));
   }
   if (replicas.size() > kReplicasInWords) {
     text += fmt::format("; and {} more", replicas.size() - kReplicasInWords);

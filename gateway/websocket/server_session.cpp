@@ -21,21 +21,10 @@ constexpr std::size_t kReasonBytesMax = 123;
 
 bool is_control(std::uint8_t opcode) { return wslay_is_ctrl_frame(opcode); }
 
-// As much of a text as fits, cut between two characters.
-std::string_view cut(std::string_view text, std::size_t bytes_max) {
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const std::size_t next = size + std::max<std::size_t>(core::utf8_length(text.substr(size)), 1);
-    if (next > bytes_max) break;
-    size = next;
-  }
-  return text.substr(0, size);
-}
-
 std::string close_reason(std::string_view text) {
   constexpr std::string_view kMore = "…";
   if (text.size() <= kReasonBytesMax) return std::string(text);
-  return std::string(cut(text, kReasonBytesMax - kMore.size())) + std::string(kMore);
+  return std::string(core::cut(text, kReasonBytesMax - kMore.size())) + std::string(kMore);
 }
 
 std::string close_payload(CloseCode code, std::string_view reason) {

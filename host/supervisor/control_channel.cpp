@@ -7,8 +7,13 @@
 #include <chrono>
 #include <utility>
 
+#include "core/limits.hpp"
+
 namespace flow::host {
 namespace {
+
+// A tag and a length of up to three bytes.
+constexpr std::size_t kFieldOverhead = 4;
 
 flow::v1::ReplicaState state_of(core::ReplicaState state) {
   switch (state) {
@@ -32,6 +37,17 @@ flow::v1::ReplicaState state_of(core::ReplicaState state) {
   return flow::v1::REPLICA_STATE_UNSPECIFIED;
 }
 
+// The first of them, if they are more than a packet has room for.
+void add_lines(const std::vector<std::string>& lines,
+               google::protobuf::RepeatedPtrField<std::string>& to) {
+  std::size_t bytes = 0;
+  for (const std::string& line : lines) {
+    bytes += line.size() + kFieldOverhead;
+    if (bytes > core::limits::kStackBytesMax) return;
+    to.Add(std::string(line));
+  }
+}
+
 }  // namespace
 
 flow::v1::ReplicaUpdate replica_update(const core::FlowConfig& config, const ReplicaPlan& plan,
@@ -50,12 +66,12 @@ flow::v1::ReplicaUpdate replica_update(const core::FlowConfig& config, const Rep
   update.mutable_since()->set_nanos(static_cast<std::int32_t>(nanoseconds(since - whole).count()));
   update.set_tcp_address(plan.tcp_address);
   update.set_unix_path(plan.unix_path);
-  for (const std::string& line : status.stacks) update.add_stacks(line);
+  add_lines(status.stacks, *update.mutable_stacks());
   update.set_note(status.note);
   if (status.ended.pid != 0) {
     update.mutable_ended()->set_pid(status.ended.pid);
     update.mutable_ended()->set_cause(status.ended.cause);
-    for (const std::string& line : status.ended.stacks) update.mutable_ended()->add_stacks(line);
+    add_lines(status.ended.stacks, *update.mutable_ended()->mutable_stacks());
   }
   if (status.successor != 0) {
     update.mutable_successor()->set_pid(status.successor);

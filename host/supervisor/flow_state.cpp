@@ -298,8 +298,8 @@ Actions FlowState::on_exited(Moment now, std::size_t place, const ProcessExit& e
       if (start_failed_ && !child.overdue && !child.failure.empty()) {
         act(action::ReportError{fmt::format("{}: {}", who(child), child.failure)});
       } else if (start_failed_ && by_itself) {
-        act(action::ReportError{fmt::format("{}: its process {} {}{}", who(child), pid,
-                                            describe(exit),
+        act(action::ReportError{fmt::format("{}: its process {} {}{}{}", who(child), pid,
+                                            describe(exit), crash.clause(),
                                             child.phase.empty() ? "" : " while " + child.phase)});
       }
       continue_stop(now);

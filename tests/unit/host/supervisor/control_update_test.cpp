@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the gateway is told about a replica, field by field.
+#include "core/limits.hpp"
+#include "core/notify.hpp"
 #include "flow_driver.hpp"
 #include "gtest/gtest.h"
 #include "host/supervisor/control_channel.hpp"
@@ -35,6 +37,19 @@ TEST(ReplicaUpdate, StatesHaveTheSameNamesOnBothSides) {
     const auto update = replica_update(config, {}, {state, "", {}, 0});
     EXPECT_EQ(flow::v1::ReplicaState_Name(update.state()), core::name(state));
   }
+}
+
+TEST(ReplicaUpdate, FitsIntoAPacketHoweverMuchIsKnownOfACrash) {
+  const auto config = test_config({test_executor("a")});
+  const std::string text(core::limits::kErrorTextMax, 'x');
+  ReplicaStatus status{core::ReplicaState::Backoff, text + text, {}, 8};
+  status.stacks.assign(1000, std::string(600, 's'));
+  status.note = text + text;
+  status.ended = {7, text + text, std::vector<std::string>(100'000, "")};
+  const auto update = replica_update(config, {}, status);
+  EXPECT_LE(update.ByteSizeLong(), core::kControlPacketMax);
+  EXPECT_GT(update.stacks_size(), 50);
+  EXPECT_EQ(update.stacks(0), status.stacks[0]);
 }
 
 TEST(ReplicaUpdate, OfTheLastProcessThatEndedIsThereIfOneDid) {

@@ -92,10 +92,10 @@ void write_facts(SafeWriter& to) {
   to.text("\nthread: ").decimal(::gettid()).text(" ").foreign(thread_name.data());
   to.text("\nsignal: ").decimal(info.si_signo);
   to.text("\ncode: ").decimal(info.si_code);
-  if (info.si_code > 0) {
-    to.text("\naddress: ").hexadecimal(reinterpret_cast<std::uintptr_t>(info.si_addr));
-  } else {
+  if (info.si_code <= 0) {
     to.text("\nsender: ").decimal(info.si_pid);
+  } else if (info.si_code != SI_KERNEL) {  // else there is a 0, which looks like a null pointer
+    to.text("\naddress: ").hexadecimal(reinterpret_cast<std::uintptr_t>(info.si_addr));
   }
   to.text("\n");
   to.flush();

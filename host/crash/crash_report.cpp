@@ -156,9 +156,18 @@ std::string_view code_text(int signal, int code) {
   }
 }
 
+// What x86-64 does not tell the kernel, and that one not us, has these causes.
+constexpr std::string_view kNoAddress =
+    "at an address that the kernel does not tell (there can be no such address, it is not aligned "
+    "as the instruction needs it, or the instruction is not allowed)";
+
 // "signal 11 (SIGSEGV) at address 0x0 (nothing is there)"
 std::string signal_line(const CrashReport& report) {
   std::string text = signal_text(report.signal);
+  if (report.code == SI_KERNEL) {
+    const bool is_of_memory = report.signal == SIGSEGV || report.signal == SIGBUS;
+    return is_of_memory ? fmt::format("{} {}", text, kNoAddress) : text;
+  }
   if (report.address.empty()) {
     const bool itself = report.sender == report.process;
     return text + (itself ? std::string(", which it sent itself")

@@ -39,7 +39,7 @@ struct CrashReport {
   std::string thread_name;
   int signal = 0;
   int code = 0;         // as siginfo_t has it
-  std::string address;  // that could not be used; empty: the signal was sent
+  std::string address;  // that could not be used; empty: the signal was sent, or nobody knows it
   std::int64_t sender = 0;
   std::vector<Subject>
       subjects;             // several if the thread belongs to none of the process's executors

@@ -237,6 +237,18 @@ TEST_F(CrashHandler, KeepsLinesApartWhateverARequestIsCalled) {
   EXPECT_EQ(death.reports[0].signal, SIGSEGV);
 }
 
+#if defined(__x86_64__)
+TEST_F(CrashHandler, TellsAWildPointerFromANullPointer) {
+  const Death death = death_of([] { stores_at(reinterpret_cast<int*>(0xdeadbeefdeadbeef)); });
+  EXPECT_EQ(death.signal(), SIGSEGV);
+  ASSERT_THAT(death.reports, SizeIs(1));
+  EXPECT_EQ(death.reports[0].address, "");
+  EXPECT_TRUE(death.reports[0].complete);
+  EXPECT_THAT(death.text, HasSubstr(" at an address that the kernel does not tell"));
+  EXPECT_THAT(death.text, HasSubstr(" flow::host::stores_at(int volatile*)+0x"));
+}
+#endif
+
 TEST_F(CrashHandler, WritesEvenWithoutADescriptorLeft) {
   const Death death = death_of([] {
     const rlimit few{64, 64};

@@ -110,8 +110,20 @@ void write_subject(SafeWriter& to, const CrashSubject& subject) {
   to.text("\n");
 }
 
+// Ids and endpoints are the callers', and as long as these like: a few hundred bytes tell them
+// apart, more would leave no room for the stack.
+constexpr std::size_t kNameInReportMax = 256;
+
+void write_name(SafeWriter& to, std::string_view name) {
+  to.foreign(name.substr(0, kNameInReportMax));
+  if (name.size() > kNameInReportMax) to.text("...");
+}
+
 void write_call(SafeWriter& to, const MarkedCall& call) {
-  to.foreign(call.request_id).text(" ").foreign(call.endpoint).text("\n");
+  write_name(to, call.request_id);
+  to.text(" ");
+  write_name(to, call.endpoint);
+  to.text("\n");
 }
 
 // Whose code it was. A thread of a plugin's own is not marked: then it may be any executor's.
@@ -204,12 +216,14 @@ void end_in_time() {
 
 // The thread that writes comes here again if what it looks at is broken: it goes on behind that.
 void write_report() {
-  constexpr std::size_t kForTheRest = limits::kCrashReportBytesMax;
+  // Whatever the facts are, the stack has room.
+  constexpr std::size_t kForFacts = limits::kCrashReportBytesMax / 2;
+  constexpr std::size_t kForTheRest = limits::kCrashReportBytesMax - kForFacts;
   if (report.stage == Stage::Nothing) {
     report.stage = Stage::Facts;
     report.time_ns = now_ns();
     report.fd = open_report();
-    SafeWriter to(report.fd, kForTheRest);
+    SafeWriter to(report.fd, kForFacts);
     write_facts(to);
     write_whose(to);
     write_exception(to);
@@ -222,6 +236,7 @@ void write_report() {
   if (report.stage == Stage::Stack) {
     report.stage = Stage::Rest;
     SafeWriter to(report.fd, kForTheRest);
+    to.text("\n");  // the facts may have ended within a line
     write_stack(to);
     write_modules(to);
     to.text(kCrashReportTail).text("\n").flush();

@@ -202,11 +202,14 @@ void write_modules(SafeWriter& to) {
   ::_exit(128 + info.si_signo);
 }
 
-// Whatever holds up the report (a disk, a lock) must not keep a dead process: SIGALRM then ends it.
+// Whatever holds up the report (a disk, a lock) must not keep a dead process: on SIGALRM it dies as
+// it would have without a report.
 void end_in_time() {
-  struct sigaction by_default {};
-  by_default.sa_handler = SIG_DFL;
-  ::sigaction(SIGALRM, &by_default, nullptr);
+  struct sigaction late {};
+  late.sa_handler = [](int) { end_by_signal(); };
+  late.sa_flags = SA_ONSTACK;
+  ::sigemptyset(&late.sa_mask);
+  ::sigaction(SIGALRM, &late, nullptr);
   sigset_t only;
   ::sigemptyset(&only);
   ::sigaddset(&only, SIGALRM);
@@ -251,7 +254,7 @@ void on_crash(int, siginfo_t* info, void* context) {
     report.at = static_cast<const ucontext_t*>(context);
     end_in_time();
   } else if (nobody != self) {
-    // Another thread died first. It ends us all; if not, its alarm does.
+    // Another thread died first. It ends us all, or its alarm does.
     while (true) ::pause();
   }
   write_report();

@@ -291,6 +291,21 @@ TEST_F(CrashHandler, HasTheStackHoweverLongTheFactsAre) {
   EXPECT_THAT(death.text, HasSubstr(" flow::host::stores_at(int volatile*)+0x"));
 }
 
+TEST_F(CrashHandler, DiesOfTheSameSignalIfTheReportTakesTooLong) {
+  const Death death = death_of([] {
+    CrashSubject subject{"bad/rep-0", "bad", "1.0.0", "/p/bad.so", ""};
+    subject.calls = [](const void*, MarkedCall*, std::size_t) -> std::size_t {
+      ::kill(::getpid(), SIGALRM);  // as when the time is over
+      while (true) ::pause();
+    };
+    const CrashRegistration registration(subject);
+    stores_at(nullptr);
+  });
+  EXPECT_EQ(death.signal(), SIGSEGV);
+  ASSERT_THAT(death.reports, SizeIs(1));
+  EXPECT_FALSE(death.reports[0].complete);
+}
+
 TEST_F(CrashHandler, WritesEvenWithoutADescriptorLeft) {
   const Death death = death_of([] {
     const rlimit few{64, 64};

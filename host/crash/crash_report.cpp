@@ -270,4 +270,18 @@ CrashEvidence explain(const CrashReport& report) {
   return evidence;
 }
 
+std::vector<std::string> places_of(const std::vector<const CrashReport*>& reports) {
+  std::vector<Frame> blamed;
+  for (const CrashReport* report : reports) {
+    blamed.push_back(report->stack.empty() ? Frame() : report->stack[culprit(*report)]);
+  }
+  const std::vector<std::string> functions = functions_of(blamed);
+  std::vector<std::string> places;
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    const bool is_known = !reports[i]->stack.empty();
+    places.push_back(is_known ? core::one_line(place_of(blamed[i], functions[i])) : std::string());
+  }
+  return places;
+}
+
 }  // namespace flow::host

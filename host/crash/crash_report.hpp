@@ -73,5 +73,8 @@ struct CrashEvidence {
 };
 // Reads the files of the stack's modules: takes milliseconds.
 CrashEvidence explain(const CrashReport& report);
+// The `place` alone, of each; empty if nothing is known. Reads only the files of the functions to
+// blame, each of them once.
+std::vector<std::string> places_of(const std::vector<const CrashReport*>& reports);
 
 }  // namespace flow::host

@@ -11,6 +11,7 @@
 namespace flow::ctl {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -42,6 +43,21 @@ TEST(CrashesText, HasARowForEachAndSaysWhyOneCannotBeRead) {
       "bad-7  2026-11-22T10:18:07.439Z  bad/rep-0  bad     SIGSEGV  3f2a     bad.so+0x11c4\n"
       "x      -                         -          -       -        -        /c/x.crash: ends "
       "too early\n");
+}
+
+TEST(CrashesText, NamesForEachTheFunctionOfItsOwnReport) {
+  host::CrashReport without_stack = report();
+  without_stack.stack.clear();
+  host::CrashReport other = report();
+  other.stack[0].module = "/p/other.so";
+  other.subjects[0].file = "/p/other.so";
+  const std::string text = crashes_text(
+      "/c", {{"x", refusal()}, {"n", without_stack}, {"o", other}, {"r", report()}}, 0);
+  EXPECT_THAT(
+      text,
+      HasSubstr("\nn     2026-11-22T10:18:07.439Z  bad/rep-0  bad     SIGSEGV  3f2a     -\n"));
+  EXPECT_THAT(text, HasSubstr("  other.so+0x11c4\nr "));
+  EXPECT_THAT(text, EndsWith("  bad.so+0x11c4\n"));
 }
 
 TEST(CrashesText, SaysThatThereAreNone) {

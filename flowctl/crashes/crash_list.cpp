@@ -112,11 +112,11 @@ std::string crash_json(const std::string& name, const CrashReport& report) {
   const auto text = [](const std::string& each) { return quoted(each); };
   return fmt::format(
       R"({{"name":{},"time":{},"process":{},"thread":{},"thread_name":{},"signal":{},)"
-      R"("signal_name":{},"code":{},"address":{},"subjects":{},"function":{},"calls":{},)"
+      R"("signal_name":{},"code":{},"address":{},"sender":{},"subjects":{},"function":{},"calls":{},)"
       R"("exception":{},"function_at":{},"lines":{},"modules":{},"complete":{}}})",
       quoted(name), quoted(report.time), report.process, report.thread, quoted(report.thread_name),
       report.signal, quoted(host::signal_name(report.signal)), report.code, quoted(report.address),
-      list_json(report.subjects, subject_json), quoted(report.function),
+      report.sender, list_json(report.subjects, subject_json), quoted(report.function),
       list_json(report.calls, call_json), quoted(report.exception), quoted(evidence.place),
       list_json(evidence.lines, text), list_json(report.modules, text), report.complete);
 }

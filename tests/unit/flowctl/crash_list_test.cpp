@@ -72,6 +72,14 @@ TEST(CrashesJson, HasTheSame) {
   EXPECT_THAT(json, HasSubstr(R"({"name":"x","error":"/c/x.crash: ends too early"}]})"));
 }
 
+TEST(CrashJson, SaysWhoSentTheSignal) {
+  host::CrashReport sent = report();
+  sent.address.clear();
+  sent.sender = 4711;
+  EXPECT_THAT(crash_json("a", sent), HasSubstr(R"("address":"","sender":4711,)"));
+  EXPECT_THAT(crash_json("a", report()), HasSubstr(R"("address":"0x0","sender":0,)"));
+}
+
 TEST(CrashText, HasFactsAndAFramePerLine) {
   const std::string text = crash_text(report());
   EXPECT_THAT(text,

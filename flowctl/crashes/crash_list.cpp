@@ -29,18 +29,19 @@ std::string request_of(const CrashReport& report) {
   return report.calls.empty() ? std::string() : report.calls.front().request_id;
 }
 
-std::vector<std::string> row_of(const FoundCrash& crash) {
-  if (!crash.report.ok()) {
-    return {crash.name, "-", "-", "-", "-", "-", std::string(core::message(crash.report.status()))};
-  }
-  const CrashReport& report = *crash.report;
-  return {crash.name,
+std::vector<std::string> row_of_unreadable(const FoundCrash& crash) {
+  return {crash.name, "-", "-", "-", "-", "-", std::string(core::message(crash.report.status()))};
+}
+
+std::vector<std::string> row_of(const std::string& name, const CrashReport& report,
+                                const std::string& place) {
+  return {name,
           or_nothing(report.time),
           or_nothing(joined(report, &CrashReport::Subject::executor)),
           or_nothing(joined(report, &CrashReport::Subject::plugin)),
           host::signal_name(report.signal),
           or_nothing(request_of(report)),
-          or_nothing(host::explain(report).place)};
+          or_nothing(place)};
 }
 
 std::string call_json(const CrashReport::Call& call) {
@@ -77,8 +78,17 @@ absl::StatusOr<std::vector<FoundCrash>> find_crashes(const std::string& folder) 
 std::string crashes_text(const std::string& folder, const std::vector<FoundCrash>& crashes,
                          std::size_t width) {
   if (crashes.empty()) return fmt::format("no crash reports in {}\n", core::one_line(folder));
+  std::vector<const CrashReport*> reports;
+  for (const FoundCrash& crash : crashes) {
+    if (crash.report.ok()) reports.push_back(&*crash.report);
+  }
+  const std::vector<std::string> places = host::places_of(reports);
+  auto place = places.begin();
   std::vector<std::vector<std::string>> rows;
-  for (const FoundCrash& crash : crashes) rows.push_back(row_of(crash));
+  for (const FoundCrash& crash : crashes) {
+    rows.push_back(crash.report.ok() ? row_of(crash.name, *crash.report, *place++)
+                                     : row_of_unreadable(crash));
+  }
   return format_table(
       {{"NAME"}, {"TIME"}, {"EXECUTOR"}, {"PLUGIN"}, {"SIGNAL"}, {"REQUEST"}, {"FUNCTION"}}, rows,
       width);
@@ -102,11 +112,11 @@ std::string crash_json(const std::string& name, const CrashReport& report) {
   const auto text = [](const std::string& each) { return quoted(each); };
   return fmt::format(
       R"({{"name":{},"time":{},"process":{},"thread":{},"thread_name":{},"signal":{},)"
-      R"("signal_name":{},"code":{},"address":{},"subjects":{},"function":{},"calls":{},)"
+      R"("signal_name":{},"code":{},"address":{},"sender":{},"subjects":{},"function":{},"calls":{},)"
       R"("exception":{},"function_at":{},"lines":{},"modules":{},"complete":{}}})",
       quoted(name), quoted(report.time), report.process, report.thread, quoted(report.thread_name),
       report.signal, quoted(host::signal_name(report.signal)), report.code, quoted(report.address),
-      list_json(report.subjects, subject_json), quoted(report.function),
+      report.sender, list_json(report.subjects, subject_json), quoted(report.function),
       list_json(report.calls, call_json), quoted(report.exception), quoted(evidence.place),
       list_json(evidence.lines, text), list_json(report.modules, text), report.complete);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/crash/crash_folder.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "core/limits.hpp"
 #include "core/status.hpp"
 #include "core/text.hpp"
+#include "core/unique_fd.hpp"
 #include "fmt/format.h"
 
 namespace flow::host {
@@ -27,8 +29,30 @@ std::string path_of(const std::string& folder, std::string_view name) {
   return fmt::format("{}/{}{}", folder, name, kCrashSuffix);
 }
 
+// Takes what the pattern stands for off the end of `text`: '9' for a digit, the rest for itself.
+bool take_end(std::string_view& text, std::string_view pattern) {
+  if (text.size() < pattern.size()) return false;
+  const std::string_view end = text.substr(text.size() - pattern.size());
+  const bool fits = std::equal(end.begin(), end.end(), pattern.begin(), [](char is, char wanted) {
+    return wanted == '9' ? is >= '0' && is <= '9' : is == wanted;
+  });
+  if (fits) text.remove_suffix(pattern.size());
+  return fits;
+}
+
+// "<process>-<yyyymmdd>T<hhmmss.mmm>-<pid>": others have files that end in .crash as well (apport
+// in /var/crash), and these are not ours to read or to remove.
+bool is_report_name(std::string_view name) {
+  const std::size_t before = name.size();
+  while (take_end(name, "9")) {
+  }
+  return name.size() < before && take_end(name, "-99999999T999999.999-") && !name.empty();
+}
+
 std::optional<CrashFile> file_at(const fs::path& path) {
-  if (path.extension() != kCrashSuffix) return std::nullopt;
+  if (path.extension() != kCrashSuffix || !is_report_name(path.stem().native())) {
+    return std::nullopt;
+  }
   struct stat status {};
   // Not through links: where those lead is not ours to read or to remove.
   if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
@@ -38,6 +62,31 @@ std::optional<CrashFile> file_at(const fs::path& path) {
       path.stem().string(),
       system_clock::time_point(std::chrono::duration_cast<system_clock::duration>(since_1970)),
       static_cast<std::uint64_t>(status.st_size)};
+}
+
+enum class Writer { Anybody, OurUser };
+
+absl::StatusOr<CrashReport> read_report(const std::string& folder, const std::string& name,
+                                        Writer writer) {
+  const std::string path = path_of(folder, name);
+  const auto none = [&] {
+    return core::error(absl::StatusCode::kNotFound,
+                       fmt::format("{} has no crash report {}", folder, core::in_quotes(name)));
+  };
+  if (name.find('/') != std::string::npos || !is_report_name(name)) return none();
+  // O_NONBLOCK: whatever else lies there must not hold us up.
+  const core::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd && errno != ENOENT && errno != ELOOP) {
+    return core::system_error(errno, fmt::format("cannot read {}", path));
+  }
+  struct stat status {};
+  if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return none();
+  if (writer == Writer::OurUser && status.st_uid != ::geteuid()) return none();
+  auto text = core::read_file(fd.get(), path, limits::kCrashReportBytesMax);
+  if (!text.ok()) return text.status();
+  auto report = parse_crash_report(*text);
+  if (!report.ok()) return core::with_context(report.status(), path);
+  return report;
 }
 
 }  // namespace
@@ -119,16 +168,7 @@ absl::StatusOr<std::vector<CrashFile>> list_crashes(const std::string& folder) {
 }
 
 absl::StatusOr<CrashReport> read_crash(const std::string& folder, const std::string& name) {
-  const std::string path = path_of(folder, name);
-  if (name.find('/') != std::string::npos || !file_at(path)) {
-    return core::error(absl::StatusCode::kNotFound,
-                       fmt::format("{} has no crash report {}", folder, core::in_quotes(name)));
-  }
-  auto text = core::read_file(path, limits::kCrashReportBytesMax);
-  if (!text.ok()) return text.status();
-  auto report = parse_crash_report(*text);
-  if (!report.ok()) return core::with_context(report.status(), path);
-  return report;
+  return read_report(folder, name, Writer::Anybody);
 }
 
 std::optional<CrashReport> crash_of(const std::string& folder, pid_t process,
@@ -138,7 +178,7 @@ std::optional<CrashReport> crash_of(const std::string& folder, pid_t process,
   const std::string end = fmt::format("-{}", process);
   for (auto file = files->rbegin(); file != files->rend(); ++file) {
     if (file->written < since || !file->name.ends_with(end)) continue;
-    auto report = read_crash(folder, file->name);
+    auto report = read_report(folder, file->name, Writer::OurUser);
     // Process ids come again, and in containers that share a folder they mean different processes.
     if (report.ok() && report->process == process) return *std::move(report);
   }

@@ -41,14 +41,15 @@ struct CrashFile {
   std::chrono::system_clock::time_point written;
   std::uint64_t bytes = 0;
 };
-// The oldest first. An error if the folder cannot be read; none of them if it is not there.
+// The oldest first; a report is a file with such a name, and no link. An error if the folder cannot
+// be read; none of them if it is not there.
 absl::StatusOr<std::vector<CrashFile>> list_crashes(const std::string& folder);
 
-// By its name as above.
+// By its name as above, whoever wrote it. Does not block.
 absl::StatusOr<CrashReport> read_crash(const std::string& folder, const std::string& name);
 
-// The report of a process that ended just now and was started at `since`; nullopt if it left none
-// that can be read.
+// The report of a process of this user's that ended just now and was started at `since`; nullopt if
+// it left none that can be read. Does not block.
 std::optional<CrashReport> crash_of(const std::string& folder, pid_t process,
                                     std::chrono::system_clock::time_point since);
 

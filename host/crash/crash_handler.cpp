@@ -92,10 +92,10 @@ void write_facts(SafeWriter& to) {
   to.text("\nthread: ").decimal(::gettid()).text(" ").foreign(thread_name.data());
   to.text("\nsignal: ").decimal(info.si_signo);
   to.text("\ncode: ").decimal(info.si_code);
-  if (info.si_code > 0) {
-    to.text("\naddress: ").hexadecimal(reinterpret_cast<std::uintptr_t>(info.si_addr));
-  } else {
+  if (info.si_code <= 0) {
     to.text("\nsender: ").decimal(info.si_pid);
+  } else if (info.si_code != SI_KERNEL) {  // else there is a 0, which looks like a null pointer
+    to.text("\naddress: ").hexadecimal(reinterpret_cast<std::uintptr_t>(info.si_addr));
   }
   to.text("\n");
   to.flush();
@@ -110,8 +110,20 @@ void write_subject(SafeWriter& to, const CrashSubject& subject) {
   to.text("\n");
 }
 
+// Ids and endpoints are the callers', and as long as these like: a few hundred bytes tell them
+// apart, more would leave no room for the stack.
+constexpr std::size_t kNameInReportMax = 256;
+
+void write_name(SafeWriter& to, std::string_view name) {
+  to.foreign(name.substr(0, kNameInReportMax));
+  if (name.size() > kNameInReportMax) to.text("...");
+}
+
 void write_call(SafeWriter& to, const MarkedCall& call) {
-  to.foreign(call.request_id).text(" ").foreign(call.endpoint).text("\n");
+  write_name(to, call.request_id);
+  to.text(" ");
+  write_name(to, call.endpoint);
+  to.text("\n");
 }
 
 // Whose code it was. A thread of a plugin's own is not marked: then it may be any executor's.
@@ -190,11 +202,14 @@ void write_modules(SafeWriter& to) {
   ::_exit(128 + info.si_signo);
 }
 
-// Whatever holds up the report (a disk, a lock) must not keep a dead process: SIGALRM then ends it.
+// Whatever holds up the report (a disk, a lock) must not keep a dead process: on SIGALRM it dies as
+// it would have without a report.
 void end_in_time() {
-  struct sigaction by_default {};
-  by_default.sa_handler = SIG_DFL;
-  ::sigaction(SIGALRM, &by_default, nullptr);
+  struct sigaction late {};
+  late.sa_handler = [](int) { end_by_signal(); };
+  late.sa_flags = SA_ONSTACK;
+  ::sigemptyset(&late.sa_mask);
+  ::sigaction(SIGALRM, &late, nullptr);
   sigset_t only;
   ::sigemptyset(&only);
   ::sigaddset(&only, SIGALRM);
@@ -204,12 +219,14 @@ void end_in_time() {
 
 // The thread that writes comes here again if what it looks at is broken: it goes on behind that.
 void write_report() {
-  constexpr std::size_t kForTheRest = limits::kCrashReportBytesMax;
+  // Whatever the facts are, the stack has room.
+  constexpr std::size_t kForFacts = limits::kCrashReportBytesMax / 2;
+  constexpr std::size_t kForTheRest = limits::kCrashReportBytesMax - kForFacts;
   if (report.stage == Stage::Nothing) {
     report.stage = Stage::Facts;
     report.time_ns = now_ns();
     report.fd = open_report();
-    SafeWriter to(report.fd, kForTheRest);
+    SafeWriter to(report.fd, kForFacts);
     write_facts(to);
     write_whose(to);
     write_exception(to);
@@ -222,6 +239,7 @@ void write_report() {
   if (report.stage == Stage::Stack) {
     report.stage = Stage::Rest;
     SafeWriter to(report.fd, kForTheRest);
+    to.text("\n");  // the facts may have ended within a line
     write_stack(to);
     write_modules(to);
     to.text(kCrashReportTail).text("\n").flush();
@@ -236,7 +254,7 @@ void on_crash(int, siginfo_t* info, void* context) {
     report.at = static_cast<const ucontext_t*>(context);
     end_in_time();
   } else if (nobody != self) {
-    // Another thread died first. It ends us all; if not, its alarm does.
+    // Another thread died first. It ends us all, or its alarm does.
     while (true) ::pause();
   }
   write_report();

@@ -156,9 +156,18 @@ std::string_view code_text(int signal, int code) {
   }
 }
 
+// What x86-64 does not tell the kernel, and that one not us, has these causes.
+constexpr std::string_view kNoAddress =
+    "at an address that the kernel does not tell (there can be no such address, it is not aligned "
+    "as the instruction needs it, or the instruction is not allowed)";
+
 // "signal 11 (SIGSEGV) at address 0x0 (nothing is there)"
 std::string signal_line(const CrashReport& report) {
   std::string text = signal_text(report.signal);
+  if (report.code == SI_KERNEL) {
+    const bool is_of_memory = report.signal == SIGSEGV || report.signal == SIGBUS;
+    return is_of_memory ? fmt::format("{} {}", text, kNoAddress) : text;
+  }
   if (report.address.empty()) {
     const bool itself = report.sender == report.process;
     return text + (itself ? std::string(", which it sent itself")
@@ -259,6 +268,20 @@ CrashEvidence explain(const CrashReport& report) {
   for (std::string& line : evidence.lines) line = core::one_line(line);
   evidence.where = core::one_line(evidence.where);
   return evidence;
+}
+
+std::vector<std::string> places_of(const std::vector<const CrashReport*>& reports) {
+  std::vector<Frame> blamed;
+  for (const CrashReport* report : reports) {
+    blamed.push_back(report->stack.empty() ? Frame() : report->stack[culprit(*report)]);
+  }
+  const std::vector<std::string> functions = functions_of(blamed);
+  std::vector<std::string> places;
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    const bool is_known = !reports[i]->stack.empty();
+    places.push_back(is_known ? core::one_line(place_of(blamed[i], functions[i])) : std::string());
+  }
+  return places;
 }
 
 }  // namespace flow::host

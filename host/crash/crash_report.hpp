@@ -39,7 +39,7 @@ struct CrashReport {
   std::string thread_name;
   int signal = 0;
   int code = 0;         // as siginfo_t has it
-  std::string address;  // that could not be used; empty: the signal was sent
+  std::string address;  // that could not be used; empty: the signal was sent, or nobody knows it
   std::int64_t sender = 0;
   std::vector<Subject>
       subjects;             // several if the thread belongs to none of the process's executors
@@ -73,5 +73,8 @@ struct CrashEvidence {
 };
 // Reads the files of the stack's modules: takes milliseconds.
 CrashEvidence explain(const CrashReport& report);
+// The `place` alone, of each; empty if nothing is known. Reads only the files of the functions to
+// blame, each of them once.
+std::vector<std::string> places_of(const std::vector<const CrashReport*>& reports);
 
 }  // namespace flow::host

@@ -24,6 +24,7 @@ std::string_view message_of(void* object, const std::type_info& type) {
 
 void record(void* object, const std::type_info* type, const void* thrower) {
   thrown.type = type;
+  thrown.object = object;
   const std::string_view message = type == nullptr ? std::string_view() : message_of(object, *type);
   const std::size_t size = std::min(message.size(), thrown.message.size() - 1);
   std::copy_n(message.begin(), size, thrown.message.begin());
@@ -31,13 +32,25 @@ void record(void* object, const std::type_info* type, const void* thrower) {
   capture_stack_from(thrown.stack, thrower);
 }
 
+// What the exception that is being handled here threw, on whichever thread; nullptr: there is none.
+// The C++ library's std::exception_ptr is a pointer to it that counts, and no more.
+const void* object_in_hand() {
+  const std::exception_ptr current = std::current_exception();
+  const void* object = nullptr;
+  static_assert(sizeof object == sizeof current);
+  std::memcpy(&object, &current, sizeof object);
+  return object;
+}
+
 }  // namespace
 
 const Thrown& last_thrown() { return thrown; }
 
 const Thrown* thrown_in_hand() {
-  const std::type_info* current = abi::__cxa_current_exception_type();
-  return current != nullptr && current == thrown.type ? &thrown : nullptr;
+  const void* object = object_in_hand();
+  if (object == nullptr || object != thrown.object) return nullptr;
+  // Its memory may have been another's before.
+  return abi::__cxa_current_exception_type() == thrown.type ? &thrown : nullptr;
 }
 
 }  // namespace flow::host

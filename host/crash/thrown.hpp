@@ -14,13 +14,15 @@ namespace flow::host {
 // those that bring a C++ library of their own (docs/decisions/0019-native-stacks.md).
 struct Thrown {
   const std::type_info* type = nullptr;  // nullptr: it threw none
+  const void* object = nullptr;          // may be gone: to compare only
   std::array<char, 256> message{};       // of a std::exception; its beginning if it is long
   RawStack stack;
 };
 const Thrown& last_thrown();
 
 // The same, if it is the one that is being handled here, in a `catch`, or that nobody handles and
-// that ends the process; otherwise nullptr. Async-signal-safe.
+// that ends the process; otherwise nullptr, as for one that another thread threw and
+// std::rethrow_exception() brought here. Async-signal-safe.
 const Thrown* thrown_in_hand();
 
 }  // namespace flow::host

@@ -179,19 +179,23 @@ class ExceptionOfAPlugin(unittest.TestCase):
             self.assertEqual(reports(flow), [])
 
 
+def named(process, pid):
+    return f"{process}-20261122T101807.439-{pid}"
+
+
 class Folder(unittest.TestCase):
     def test_stays_bounded(self):
         with Flow(CRASHES, more=NEVER).wait_ready() as flow:
             folder = flow.folder / "state" / "flow-host" / "crashes"
             for index in range(REPORTS_MAX + 20):
-                old = folder / f"old-{index}.crash"
+                old = folder / f"{named('old', index)}.crash"
                 old.write_text("flow-crash-report: 1\nprocess: 1\nsignal: 11\nend: 1\n")
                 os.utime(old, (index, index))
             crash(flow, "/null")
             left = reports(flow)
             self.assertEqual(len(left), REPORTS_MAX)
             self.assertTrue(any(path.name.startswith("bad-rep-0-") for path in left))
-            self.assertFalse((folder / "old-0.crash").exists())
+            self.assertFalse((folder / f"{named('old', 0)}.crash").exists())
 
     def test_that_is_configured_is_used(self):
         more = '[supervise]\nrestart = "never"\ncrash_reports = "mine"\n'
@@ -213,11 +217,11 @@ class Folder(unittest.TestCase):
         with Flow(CRASHES, more=NEVER).wait_ready() as flow:
             folder = flow.folder / "state" / "flow-host" / "crashes"
             pid = flow.pid_of("bad")
-            (folder / f"garbage-{pid}.crash").write_bytes(b"\xff\x00\x1b[2J" * 1000)
-            (folder / f"cut-{pid}.crash").write_text("flow-crash-report: 1\nproc")
-            (folder / f"empty-{pid}.crash").write_text("")
-            (folder / f"link-{pid}.crash").symlink_to("/etc/passwd")
-            (folder / f"folder-{pid}.crash").mkdir()
+            (folder / f"{named('garbage', pid)}.crash").write_bytes(b"\xff\x00\x1b[2J" * 1000)
+            (folder / f"{named('cut', pid)}.crash").write_text("flow-crash-report: 1\nproc")
+            (folder / f"{named('empty', pid)}.crash").write_text("")
+            (folder / f"{named('link', pid)}.crash").symlink_to("/etc/passwd")
+            (folder / f"{named('folder', pid)}.crash").mkdir()
             crash(flow, "/null")
             self.assertIn("null_pointer", "".join(flow.dry_run().exception.stacks))
             status, listed, _ = flowctl(flow)
@@ -226,7 +230,7 @@ class Folder(unittest.TestCase):
             self.assertIn("the crash report ends before it says", listed)
             self.assertNotIn("\x1b", listed)
             self.assertNotIn("root:", listed)
-            status, _, errors = flowctl(flow, f"garbage-{pid}")
+            status, _, errors = flowctl(flow, named("garbage", pid))
             self.assertEqual(status, 1)
             self.assertIn("not a crash report", errors)
             self.assertEqual(flowctl(flow, "none")[0], 1)

@@ -63,6 +63,10 @@ class CrashFolderTest : public testing::Test {
   static std::string report_of(int process) {
     return "flow-crash-report: 1\nprocess: " + std::to_string(process) + "\nsignal: 11\nend: 1\n";
   }
+  // A name of the form that reports have.
+  static std::string named(const std::string& process, int pid = 1) {
+    return process + "-20261122T101807.439-" + std::to_string(pid);
+  }
   std::vector<std::string> names() const {
     std::vector<std::string> names;
     const auto files = list_crashes(folder_);
@@ -104,48 +108,65 @@ TEST_F(CrashFolderTest, ThatIsNotThereHasNoReports) {
 
 TEST_F(CrashFolderTest, ListsTheOldestFirstAndNothingElse) {
   ASSERT_TRUE(prepare_crash_folder(folder_).ok());
-  write("b.crash", report_of(1), 2);
-  write("a.crash", report_of(2), 3);
-  write("c.crash", report_of(3), 1);
+  write(named("b") + ".crash", report_of(1), 2);
+  write(named("a") + ".crash", report_of(2), 3);
+  write(named("c") + ".crash", report_of(3), 1);
   write("d.txt", "");
-  fs::create_directory(folder_ + "/e.crash");
-  fs::create_symlink("/etc/passwd", folder_ + "/f.crash");
-  EXPECT_THAT(names(), ElementsAre("c", "b", "a"));
+  fs::create_directory(folder_ + "/" + named("e") + ".crash");
+  fs::create_symlink("/etc/passwd", folder_ + "/" + named("f") + ".crash");
+  EXPECT_THAT(names(), ElementsAre(named("c"), named("b"), named("a")));
+}
+
+TEST_F(CrashFolderTest, ListsNoFileOfSomebodyElsesThatEndsInTheSameWay) {
+  ASSERT_TRUE(prepare_crash_folder(folder_).ok());
+  for (const char* const foreign :
+       {"_usr_bin_python3.12.1000.crash", "7.crash", ".crash", "-20261122T101807.439-7.crash",
+        "a-20261122T101807.439-.crash", "a-20261122T101807.439.crash", "a-20261122T101807-7.crash",
+        "a-20261122 101807.439-7.crash", "a-2026112xT101807.439-7.crash",
+        "a-20261122T101807.439-7x.crash", "a-20261122T101807.439--7.crash",
+        "a20261122T101807.439-7.crash"}) {
+    write(foreign, report_of(7));
+  }
+  EXPECT_THAT(names(), SizeIs(0));
+  EXPECT_TRUE(absl::IsNotFound(read_crash(folder_, "7").status()));
 }
 
 TEST_F(CrashFolderTest, KeepsTheNewestReportsAndWhatIsNone) {
   ASSERT_TRUE(prepare_crash_folder(folder_).ok());
+  const std::string foreign = "_usr_bin_python3.12.1000.crash";
   write("kept.txt", "");
+  write(foreign, std::string(1000, 'x'), -3600);
   const auto count = static_cast<int>(limits::kCrashReportsMax) + 5;
-  for (int i = 0; i < count; ++i) write(std::to_string(i) + ".crash", report_of(1), i);
+  for (int i = 0; i < count; ++i) write(named(std::to_string(i)) + ".crash", report_of(1), i);
   bound_crash_folder(folder_);
   const auto left = names();
   ASSERT_THAT(left, SizeIs(limits::kCrashReportsMax));
-  EXPECT_EQ(left.front(), "5");
+  EXPECT_EQ(left.front(), named("5"));
   EXPECT_TRUE(fs::exists(folder_ + "/kept.txt"));
+  EXPECT_TRUE(fs::exists(folder_ + "/" + foreign));
 }
 
 TEST_F(CrashFolderTest, KeepsNoMoreBytesThanItMay) {
   ASSERT_TRUE(prepare_crash_folder(folder_).ok());
   const std::string large(limits::kCrashFolderBytesMax / 2 + 1, 'x');
-  for (int i = 0; i < 3; ++i) write(std::to_string(i) + ".crash", large, i);
+  for (int i = 0; i < 3; ++i) write(named(std::to_string(i)) + ".crash", large, i);
   bound_crash_folder(folder_);
-  EXPECT_THAT(names(), ElementsAre("2"));
+  EXPECT_THAT(names(), ElementsAre(named("2")));
 }
 
 TEST_F(CrashFolderTest, ReadsOnlyReportsAndOnlyItsOwn) {
   ASSERT_TRUE(prepare_crash_folder(folder_).ok());
-  write("good.crash", report_of(7));
-  write("garbage.crash", std::string(100'000, '\xff'));
-  write("empty.crash", "");
-  write("cut.crash", report_of(7).substr(0, 30));
-  std::ofstream(top_ + "/deep/outside.crash") << report_of(7);
-  EXPECT_TRUE(read_crash(folder_, "good").ok());
-  EXPECT_TRUE(absl::IsInvalidArgument(read_crash(folder_, "garbage").status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(read_crash(folder_, "empty").status()));
-  EXPECT_TRUE(absl::IsDataLoss(read_crash(folder_, "cut").status()));
-  EXPECT_TRUE(absl::IsNotFound(read_crash(folder_, "none").status()));
-  EXPECT_TRUE(absl::IsNotFound(read_crash(folder_, "../outside").status()));
+  write(named("good") + ".crash", report_of(7));
+  write(named("garbage") + ".crash", std::string(100'000, '\xff'));
+  write(named("empty") + ".crash", "");
+  write(named("cut") + ".crash", report_of(7).substr(0, 30));
+  std::ofstream(top_ + "/deep/" + named("outside") + ".crash") << report_of(7);
+  EXPECT_TRUE(read_crash(folder_, named("good")).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(read_crash(folder_, named("garbage")).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(read_crash(folder_, named("empty")).status()));
+  EXPECT_TRUE(absl::IsDataLoss(read_crash(folder_, named("cut")).status()));
+  EXPECT_TRUE(absl::IsNotFound(read_crash(folder_, named("none")).status()));
+  EXPECT_TRUE(absl::IsNotFound(read_crash(folder_, named("../outside")).status()));
 }
 
 TEST_F(CrashFolderTest, FindsTheReportOfAProcessAndNotOfOneBeforeWithItsNumber) {
@@ -161,6 +182,29 @@ TEST_F(CrashFolderTest, FindsTheReportOfAProcessAndNotOfOneBeforeWithItsNumber) 
   EXPECT_FALSE(crash_of(folder_, 8, now - std::chrono::hours(1)));
   EXPECT_FALSE(crash_of(folder_, 10, now - std::chrono::hours(1)));
   EXPECT_FALSE(crash_of(folder_, 11, now - std::chrono::hours(1)));
+}
+
+TEST_F(CrashFolderTest, PassesOverWhatIsNoFileOrALinkToOneWithoutWaitingForIt) {
+  ASSERT_TRUE(prepare_crash_folder(folder_).ok());
+  std::ofstream(top_ + "/outside") << report_of(7);
+  fs::create_symlink(top_ + "/outside", folder_ + "/" + named("link", 7) + ".crash");
+  ASSERT_EQ(::mkfifo((folder_ + "/" + named("pipe", 7) + ".crash").c_str(), 0600), 0);
+  fs::create_directory(folder_ + "/" + named("folder", 7) + ".crash");
+  EXPECT_FALSE(crash_of(folder_, 7, {}));
+  for (const char* const process : {"link", "pipe", "folder"}) {
+    EXPECT_TRUE(absl::IsNotFound(read_crash(folder_, named(process, 7)).status())) << process;
+  }
+}
+
+TEST_F(CrashFolderTest, TrustsNoReportOfAnotherUsers) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  ASSERT_TRUE(prepare_crash_folder(folder_).ok());
+  const std::string file = named("a", 7) + ".crash";
+  write(file, report_of(7));
+  ASSERT_TRUE(crash_of(folder_, 7, {}));
+  ASSERT_EQ(::chown((folder_ + "/" + file).c_str(), 1, 1), 0);
+  EXPECT_FALSE(crash_of(folder_, 7, {}));
+  EXPECT_TRUE(read_crash(folder_, named("a", 7)).ok()) << "whoever asks for it by name has it";
 }
 
 }  // namespace

@@ -237,6 +237,75 @@ TEST_F(CrashHandler, KeepsLinesApartWhateverARequestIsCalled) {
   EXPECT_EQ(death.reports[0].signal, SIGSEGV);
 }
 
+#if defined(__x86_64__)
+TEST_F(CrashHandler, TellsAWildPointerFromANullPointer) {
+  const Death death = death_of([] { stores_at(reinterpret_cast<int*>(0xdeadbeefdeadbeef)); });
+  EXPECT_EQ(death.signal(), SIGSEGV);
+  ASSERT_THAT(death.reports, SizeIs(1));
+  EXPECT_EQ(death.reports[0].address, "");
+  EXPECT_TRUE(death.reports[0].complete);
+  EXPECT_THAT(death.text, HasSubstr(" at an address that the kernel does not tell"));
+  EXPECT_THAT(death.text, HasSubstr(" flow::host::stores_at(int volatile*)+0x"));
+}
+#endif
+
+TEST_F(CrashHandler, KeepsTheInnermostFrameIfTheFactsEndWithinALine) {
+  const Death death = death_of([] {
+    CrashSubject subject{"bad/rep-0", "bad", "1.0.0", "/p/" + std::string(2000, 'x'), "ab12"};
+    subject.calls = [](const void*, MarkedCall*, std::size_t) -> std::size_t {
+      stores_at(nullptr);
+      return 0;
+    };
+    const CrashRegistration registration(subject);
+    stores_at(nullptr);
+  });
+  EXPECT_EQ(death.signal(), SIGSEGV);
+  ASSERT_THAT(death.reports, SizeIs(1));
+  EXPECT_TRUE(death.reports[0].complete);
+  EXPECT_THAT(functions_of(death.reports[0].stack).at(0), HasSubstr("flow::host::stores_at("));
+}
+
+TEST_F(CrashHandler, HasTheStackHoweverLongARequestIsCalled) {
+  const Death death = death_of([] {
+    const std::string id(300 << 10, 'i');
+    const std::string endpoint(300 << 10, 'e');
+    const InPlugin mark(nullptr, "process", {id, endpoint});
+    stores_at(nullptr);
+  });
+  ASSERT_THAT(death.reports, SizeIs(1));
+  const CrashReport& report = death.reports[0];
+  EXPECT_EQ(report.calls.at(0).request_id, std::string(256, 'i') + "...");
+  EXPECT_EQ(report.calls.at(0).endpoint, std::string(256, 'e') + "...");
+  EXPECT_TRUE(report.complete);
+  EXPECT_THAT(death.text, HasSubstr(" flow::host::stores_at(int volatile*)+0x"));
+}
+
+TEST_F(CrashHandler, HasTheStackHoweverLongTheFactsAre) {
+  const Death death = death_of([] {
+    const CrashSubject subject{"bad/rep-0", "bad", std::string(300 << 10, '1'), "/p/bad.so", ""};
+    const CrashRegistration registration(subject);
+    stores_at(nullptr);
+  });
+  ASSERT_THAT(death.reports, SizeIs(1));
+  EXPECT_TRUE(death.reports[0].complete);
+  EXPECT_THAT(death.text, HasSubstr(" flow::host::stores_at(int volatile*)+0x"));
+}
+
+TEST_F(CrashHandler, DiesOfTheSameSignalIfTheReportTakesTooLong) {
+  const Death death = death_of([] {
+    CrashSubject subject{"bad/rep-0", "bad", "1.0.0", "/p/bad.so", ""};
+    subject.calls = [](const void*, MarkedCall*, std::size_t) -> std::size_t {
+      ::kill(::getpid(), SIGALRM);  // as when the time is over
+      while (true) ::pause();
+    };
+    const CrashRegistration registration(subject);
+    stores_at(nullptr);
+  });
+  EXPECT_EQ(death.signal(), SIGSEGV);
+  ASSERT_THAT(death.reports, SizeIs(1));
+  EXPECT_FALSE(death.reports[0].complete);
+}
+
 TEST_F(CrashHandler, WritesEvenWithoutADescriptorLeft) {
   const Death death = death_of([] {
     const rlimit few{64, 64};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/crash/thrown.hpp"
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -82,6 +83,63 @@ TEST_F(ThrownTest, OfAnotherThreadIsNotOurs) {
     }
   }).join();
   EXPECT_EQ(last_thrown().type, before);
+}
+
+TEST_F(ThrownTest, OfTheSameTypeThatAnotherThreadThrewIsNotTakenForOurs) {
+  std::exception_ptr theirs;
+  std::thread([&] {
+    try {
+      throws_an_error("theirs");
+    } catch (...) {
+      theirs = std::current_exception();
+    }
+  }).join();
+  try {
+    throws_an_error("ours");
+  } catch (const std::exception&) {
+    EXPECT_NE(thrown_in_hand(), nullptr);
+  }
+  try {
+    std::rethrow_exception(theirs);
+  } catch (const std::exception& error) {
+    EXPECT_STREQ(error.what(), "theirs");
+    EXPECT_EQ(thrown_in_hand(), nullptr);
+  }
+}
+
+TEST_F(ThrownTest, OfTheSameTypeThatACleanupCaughtIsNotTakenForTheOneInHand) {
+  try {
+    throws_an_error("outer");
+  } catch (const std::exception&) {
+    try {
+      throws_an_error("inner");
+    } catch (const std::exception&) {
+      ASSERT_NE(thrown_in_hand(), nullptr);
+      EXPECT_STREQ(thrown_in_hand()->message.data(), "inner");
+    }
+    EXPECT_EQ(thrown_in_hand(), nullptr);
+  }
+}
+
+TEST_F(ThrownTest, KeepsItsPlaceIfItIsThrownOn) {
+  std::exception_ptr kept;
+  try {
+    try {
+      throws_an_error("on");
+    } catch (const std::exception&) {
+      kept = std::current_exception();
+      throw;
+    }
+  } catch (const std::exception&) {
+    EXPECT_NE(thrown_in_hand(), nullptr);
+  }
+  try {
+    std::rethrow_exception(kept);
+  } catch (const std::exception&) {
+    ASSERT_NE(thrown_in_hand(), nullptr);
+    EXPECT_THAT(stack_text(*thrown_in_hand()),
+                StackBeginsWith("flow::host::throws_an_error(char const*)+0x"));
+  }
 }
 
 TEST_F(ThrownTest, OfTheStandardLibraryIsSeenToo) {

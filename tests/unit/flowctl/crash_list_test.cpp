@@ -11,6 +11,7 @@
 namespace flow::ctl {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -44,6 +45,21 @@ TEST(CrashesText, HasARowForEachAndSaysWhyOneCannotBeRead) {
       "too early\n");
 }
 
+TEST(CrashesText, NamesForEachTheFunctionOfItsOwnReport) {
+  host::CrashReport without_stack = report();
+  without_stack.stack.clear();
+  host::CrashReport other = report();
+  other.stack[0].module = "/p/other.so";
+  other.subjects[0].file = "/p/other.so";
+  const std::string text = crashes_text(
+      "/c", {{"x", refusal()}, {"n", without_stack}, {"o", other}, {"r", report()}}, 0);
+  EXPECT_THAT(
+      text,
+      HasSubstr("\nn     2026-11-22T10:18:07.439Z  bad/rep-0  bad     SIGSEGV  3f2a     -\n"));
+  EXPECT_THAT(text, HasSubstr("  other.so+0x11c4\nr "));
+  EXPECT_THAT(text, EndsWith("  bad.so+0x11c4\n"));
+}
+
 TEST(CrashesText, SaysThatThereAreNone) {
   EXPECT_EQ(crashes_text("/c", {}, 0), "no crash reports in /c\n");
 }
@@ -54,6 +70,14 @@ TEST(CrashesJson, HasTheSame) {
   EXPECT_THAT(json, HasSubstr(R"("signal":11,"signal_name":"SIGSEGV")"));
   EXPECT_THAT(json, HasSubstr(R"("calls":[{"request":"3f2a","endpoint":"/index"}])"));
   EXPECT_THAT(json, HasSubstr(R"({"name":"x","error":"/c/x.crash: ends too early"}]})"));
+}
+
+TEST(CrashJson, SaysWhoSentTheSignal) {
+  host::CrashReport sent = report();
+  sent.address.clear();
+  sent.sender = 4711;
+  EXPECT_THAT(crash_json("a", sent), HasSubstr(R"("address":"","sender":4711,)"));
+  EXPECT_THAT(crash_json("a", report()), HasSubstr(R"("address":"0x0","sender":0,)"));
 }
 
 TEST(CrashText, HasFactsAndAFramePerLine) {

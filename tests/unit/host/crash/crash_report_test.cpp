@@ -14,9 +14,11 @@ namespace flow::host {
 namespace {
 
 using testing::AllOf;
+using testing::AnyOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::SizeIs;
 
 constexpr std::string_view kReport =
@@ -100,6 +102,17 @@ TEST(CrashReport, NamesTheExceptionThatNobodyCaught) {
   EXPECT_THAT(explain(*report).lines,
               AllOf(Contains("nobody caught std::runtime_error: no: way"),
                     Contains(HasSubstr("of signal 11 (SIGSEGV), which it sent itself"))));
+}
+
+TEST(CrashReport, ClaimsNoAddressAndNoSenderWhereTheKernelTellsNone) {
+  for (const std::string_view address : {"x: y", "address: 0x0"}) {
+    std::string text = with("address", address);
+    text.replace(text.find("code: 1\n"), 8, "code: 128\n");
+    const std::string first = explain(*parse_crash_report(text)).lines.front();
+    EXPECT_THAT(first,
+                HasSubstr("of signal 11 (SIGSEGV) at an address that the kernel does not tell"));
+    EXPECT_THAT(first, Not(AnyOf(HasSubstr("0x0"), HasSubstr("sent"))));
+  }
 }
 
 TEST(CrashReport, ThatIsCutOffKeepsWhatItHasAndSaysSo) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/crash/thrown.hpp"
 
-#include <cxxabi.h>
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <exception>
 
@@ -32,7 +32,13 @@ void record(void* object, const std::type_info* type, const void* thrower) {
   capture_stack_from(thrown.stack, thrower);
 }
 
-// What the exception that is being handled here threw, on whichever thread; nullptr: there is none.
+// Another exception gets the memory of the one recorded, and may never be thrown here:
+// std::make_exception_ptr() only makes one.
+void forget(const void* object) {
+  if (object == thrown.object) thrown.object = nullptr;
+}
+
+// The exception that is being handled here, whichever thread threw it; nullptr: there is none.
 // The C++ library's std::exception_ptr is a pointer to it that counts, and no more.
 const void* object_in_hand() {
   const std::exception_ptr current = std::current_exception();
@@ -48,16 +54,16 @@ const Thrown& last_thrown() { return thrown; }
 
 const Thrown* thrown_in_hand() {
   const void* object = object_in_hand();
-  if (object == nullptr || object != thrown.object) return nullptr;
-  // Its memory may have been another's before.
-  return abi::__cxa_current_exception_type() == thrown.type ? &thrown : nullptr;
+  return object != nullptr && object == thrown.object ? &thrown : nullptr;
 }
 
 }  // namespace flow::host
 
 namespace __cxxabiv1 {
 
-// As the C++ ABI declares it. Exported from the program by this name alone (host/CMakeLists.txt).
+// Both as the C++ ABI declares them. Exported from the program by these names alone
+// (host/CMakeLists.txt).
+
 extern "C" [[noreturn, gnu::visibility("default")]] void __cxa_throw(void* object,
                                                                      std::type_info* type,
                                                                      void (*destructor)(void*)) {
@@ -66,6 +72,16 @@ extern "C" [[noreturn, gnu::visibility("default")]] void __cxa_throw(void* objec
   flow::host::record(object, type, __builtin_return_address(0));
   next(object, type, destructor);
   __builtin_unreachable();
+}
+
+extern "C" [[gnu::visibility("default")]] void* __cxa_allocate_exception(
+    std::size_t size) noexcept {
+  using Allocate = void* (*)(std::size_t);
+  static const auto next =
+      reinterpret_cast<Allocate>(::dlsym(RTLD_NEXT, "__cxa_allocate_exception"));
+  void* const object = next(size);
+  flow::host::forget(object);
+  return object;
 }
 
 }  // namespace __cxxabiv1

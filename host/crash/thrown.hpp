@@ -14,7 +14,7 @@ namespace flow::host {
 // those that bring a C++ library of their own (docs/decisions/0019-native-stacks.md).
 struct Thrown {
   const std::type_info* type = nullptr;  // nullptr: it threw none
-  const void* object = nullptr;          // may be gone: to compare only
+  const void* object = nullptr;          // may be gone: to compare only; nullptr: is gone
   std::array<char, 256> message{};       // of a std::exception; its beginning if it is long
   RawStack stack;
 };

@@ -121,6 +121,20 @@ TEST_F(ThrownTest, OfTheSameTypeThatACleanupCaughtIsNotTakenForTheOneInHand) {
   }
 }
 
+TEST_F(ThrownTest, OfTheSameTypeThatWasOnlyMadeHasNoStackEvenWhereAnotherWasBefore) {
+  try {
+    throws_an_error("before");
+  } catch (const std::exception&) {
+  }
+  const void* const before = last_thrown().object;
+  try {
+    std::rethrow_exception(std::make_exception_ptr(std::runtime_error("made")));
+  } catch (const std::exception& error) {
+    EXPECT_EQ(static_cast<const void*>(&error), before) << "or this tests nothing";
+    EXPECT_EQ(thrown_in_hand(), nullptr);
+  }
+}
+
 TEST_F(ThrownTest, KeepsItsPlaceIfItIsThrownOn) {
   std::exception_ptr kept;
   try {
